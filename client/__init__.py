@@ -1,0 +1,1 @@
+"""Rove: a roaming IKEv2 VPN client."""

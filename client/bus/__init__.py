@@ -1,0 +1,1 @@
+"""The D-Bus interface and the one client library."""

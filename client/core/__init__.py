@@ -1,0 +1,1 @@
+"""The privileged helper and its parts."""

@@ -1,0 +1,1 @@
+"""Cipher suites and key exchange, one row each."""

@@ -1,0 +1,1 @@
+"""Carries packets between the TUN device and ESP in UDP."""

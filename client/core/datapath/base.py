@@ -1,0 +1,96 @@
+"""The DataPath protocol: what roved asks of whatever carries packets.
+
+One data path serves one connection: one TUN device, one pair of UDP sockets (IPv4 and IPv6), some ESP SAs.
+It owns reading those sockets and splits IKE from ESP by the non-ESP marker (RFC 3948 §2.2).
+"""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from client.core.ikev2.events import Endpoint
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A traffic selector as the packet filter wants it: inclusive ranges of packed addresses and ports."""
+
+    family: int          # 4 | 6
+    protocol: int        # 0 = any
+    start: bytes
+    end: bytes
+    port_start: int
+    port_end: int
+
+
+@dataclass(frozen=True)
+class InboundSa:
+    spi: bytes
+    suite: str           # crypto.suites.ESP_SUITES key, e.g. "aes256gcm16", "aes256-sha256", "chacha20poly1305"
+    encr_key: bytes = field(repr=False)
+    integ_key: bytes = field(repr=False)
+    local_ts: tuple[Selector, ...]
+    remote_ts: tuple[Selector, ...]
+    hard_packets: int = 0xFFFF_F000   # HardExpired; SoftExpired comes at 3/4 of it
+
+
+@dataclass(frozen=True)
+class OutboundSa:
+    spi: bytes
+    suite: str
+    encr_key: bytes = field(repr=False)
+    integ_key: bytes = field(repr=False)
+    local_ts: tuple[Selector, ...]
+    remote_ts: tuple[Selector, ...]
+    hard_packets: int = 0xFFFF_F000
+
+
+@dataclass(frozen=True)
+class DataPathEndpoint:
+    """Where ESP goes: from ``local`` (its address picks the source) to ``remote``, UDP encapsulated."""
+
+    local: Endpoint
+    remote: Endpoint
+
+
+@dataclass(frozen=True)
+class SaStats:
+    spi: bytes
+    bytes: int
+    packets: int
+    replays: int
+    auth_failures: int
+    selector_drops: int
+
+
+@dataclass(frozen=True)
+class DataPathStats:
+    inbound: tuple[SaStats, ...]
+    outbound: tuple[SaStats, ...]
+    last_inbound: float      # CLOCK_BOOTTIME of the last authenticated ESP packet, 0.0 before
+    last_outbound: float
+    no_sa_drops: int
+
+
+class DataPathListener(Protocol):
+    """Called in roved's event loop."""
+
+    def ike_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None: ...
+    def soft_expired(self, spi: bytes) -> None: ...
+    def hard_expired(self, spi: bytes) -> None: ...
+    def send_refused(self, remote: Endpoint, errno: int) -> None:
+        """ICMP said no (ECONNREFUSED, EHOSTUNREACH …): a hint, never proof (it is not authenticated)."""
+    def data_path_restarted(self) -> None: ...
+
+
+class DataPath(Protocol):
+    async def start(self) -> None: ...
+    def install_inbound(self, sa: InboundSa) -> None: ...
+    def install_outbound(self, sa: OutboundSa) -> None:
+        """The newest outbound SA whose selectors match a packet carries it."""
+    def remove(self, spi: bytes) -> None: ...
+    def rebind(self, endpoint: DataPathEndpoint) -> None: ...
+    def set_keepalive(self, interval: float) -> None:
+        """NAT keepalives (one 0xFF octet, RFC 3948 §2.3) after ``interval`` s without ESP or IKE; 0 = none."""
+    def send_ike(self, data: bytes, endpoint: DataPathEndpoint) -> None: ...
+    def stats(self) -> DataPathStats: ...
+    async def close(self) -> None: ...

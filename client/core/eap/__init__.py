@@ -1,0 +1,1 @@
+"""EAP methods, sans-IO."""

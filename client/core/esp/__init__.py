@@ -1,0 +1,1 @@
+"""ESP packets (RFC 4303), sans-IO."""

@@ -1,0 +1,1 @@
+"""roved: D-Bus service, tunnel state, connections."""

@@ -1,0 +1,246 @@
+"""What the engine asks for and tells, and the values that pass its seam.
+
+The engine is a function of bytes and time. Whatever needs a human, a key or a certificate store is an
+event with a ``request_id`` here and a ``provide_…`` call there.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, IPv6Network, IPv4Network
+
+from client.core.ikev2.proposal import Proposal
+from client.core.ikev2.traffic_selector import TrafficSelector
+from client.model.cause import Cause
+
+IpAddress = IPv4Address | IPv6Address
+IpInterface = IPv4Interface | IPv6Interface
+IpNetwork = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    address: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Path:
+    """One way to the gateway. Ports are UDP; ``remote.port`` other than 500 means RFC 3948 framing."""
+
+    local: Endpoint
+    remote: Endpoint
+    interface: str = ""
+
+
+@dataclass(frozen=True)
+class Datagram:
+    """A whole IKE message, without the non-ESP marker: the sender adds it where the path wants it."""
+
+    data: bytes
+    path: Path
+
+
+@dataclass(frozen=True)
+class PeerVerdict:
+    """``cause`` None accepts the gateway."""
+
+    cause: Cause | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class EapReply:
+    """``response`` is the EAP packet to send (empty after EAP-Success); ``msk`` once the method made one."""
+
+    response: bytes = b""
+    msk: bytes = b""
+
+
+@dataclass(frozen=True)
+class VirtualIps:
+    """What the gateway's configuration payload gave (RFC 7296 §3.15)."""
+
+    addresses: tuple[IpInterface, ...] = ()
+    dns: tuple[IpAddress, ...] = ()
+    subnets: tuple[IpNetwork, ...] = ()
+    domains: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ChildKeys:
+    """KEYMAT of one direction pair (RFC 7296 §2.17); the salt of an AEAD is the tail of its key."""
+
+    encr_out: bytes = field(repr=False)
+    integ_out: bytes = field(repr=False)
+    encr_in: bytes = field(repr=False)
+    integ_in: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ChildSaInfo:
+    spi_in: bytes
+    spi_out: bytes
+    proposal: Proposal
+    local_ts: tuple[TrafficSelector, ...]
+    remote_ts: tuple[TrafficSelector, ...]
+    keys: ChildKeys = field(repr=False)
+    rekey_at: float
+    expire_at: float
+
+
+class Event:
+    """Base of everything ``next_event`` returns."""
+
+
+@dataclass(frozen=True)
+class Progress(Event):
+    """A step was reached: ``ike-sa-init``, ``gateway-authenticated``, ``user-authenticated``…"""
+
+    step: str
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class PeerAuth(Event):
+    """Judge the gateway: does ``auth_data`` by ``method`` over ``octets`` prove ``id_type``/``id_data``?
+
+    For method 2 (shared key) compare with ``PskAuth(prf, octets)``; else verify the certificate chain and
+    the signature (``auth.verify_signature``).
+    """
+
+    request_id: int
+    method: int
+    auth_data: bytes
+    octets: bytes
+    prf: str
+    id_type: int
+    id_data: bytes
+    certificates: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class SignatureNeeded(Event):
+    """Sign ``ike_sa_init | nonce_r | maced_id | int_auth`` by ``algorithm`` (``auth.SIGNATURES`` key, or ``psk``).
+
+    For ``psk`` the reply is ``prf(prf(PSK, "Key Pad for IKEv2"), octets)`` with ``prf`` named.
+    """
+
+    request_id: int
+    ike_sa_init: bytes
+    nonce_r: bytes
+    maced_id: bytes
+    int_auth: bytes
+    algorithm: str
+    prf: str
+
+
+@dataclass(frozen=True)
+class EapReceived(Event):
+    request_id: int
+    packet: bytes
+
+
+@dataclass(frozen=True)
+class Established(Event):
+    """The IKE_SA stands, both sides are authenticated."""
+
+    spi_i: bytes
+    spi_r: bytes
+    proposal: Proposal
+    virtual_ips: VirtualIps
+    rekey_at: float
+    nat: bool
+    path: Path
+
+
+@dataclass(frozen=True)
+class IkeRekeyed(Event):
+    spi_i: bytes
+    spi_r: bytes
+    proposal: Proposal
+    rekey_at: float
+
+
+@dataclass(frozen=True)
+class ChildInstalled(Event):
+    """Install inbound at once; outbound too when ``outbound`` (else wait for ChildOutbound, RFC 7296 §2.8)."""
+
+    child: ChildSaInfo
+    outbound: bool = True
+    rekeyed_spi: bytes | None = None
+
+
+@dataclass(frozen=True)
+class ChildOutbound(Event):
+    """From now on send with this child."""
+
+    child: ChildSaInfo
+
+
+@dataclass(frozen=True)
+class ChildRemoved(Event):
+    """Both directions of this child are gone (inbound lingers a moment for packets in flight)."""
+
+    child: ChildSaInfo
+
+
+@dataclass(frozen=True)
+class PathChanged(Event):
+    """The gateway agreed to the new path (RFC 4555 §3.5), or it had to be left without asking."""
+
+    path: Path
+    nat: bool
+
+
+@dataclass(frozen=True)
+class Unreachable(Event):
+    """Nothing is answered: said once per attempt, while retransmissions go on."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class Failed(Event):
+    """The engine is finished, without having been asked to."""
+
+    cause: Cause
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Closed(Event):
+    """The engine is finished because ``close`` was called."""
+
+
+Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class EngineConfig:
+    """Everything a connection's engine needs to know from its profile and the agent's ``Prepare``.
+
+    Durations are seconds; ``child_*``/``ike_*`` lifetimes already carry their jitter.
+    """
+
+    ike_proposals: tuple[Proposal, ...]
+    esp_proposals: tuple[Proposal, ...]
+    local_id: tuple[int, bytes]
+    remote_id: tuple[int, bytes] | None
+    auth: str                                   # "psk" | "certificate" | "eap"
+    certificates: tuple[bytes, ...] = ()        # DER, own first
+    signatures: tuple[str, ...] = ()            # auth.SIGNATURES keys the agent's key can make, best first
+    certificate_authorities: tuple[bytes, ...] = ()  # SHA-1 of SubjectPublicKeyInfo, for CERTREQ (RFC 7296 §3.7)
+    local_ts: tuple[TrafficSelector, ...] = ()
+    remote_ts: tuple[TrafficSelector, ...] = ()
+    request_ipv4: bool = True
+    request_ipv6: bool = True
+    ike_rekey: float = 4 * 3600.0
+    child_rekey: float = 3600.0
+    child_expire: float = 3960.0
+    dpd: float = 30.0
+    mobike: bool = True
+    fragmentation: bool = True
+    fragment_size: int = 1280
+    nat_port: int = 4500
+    retransmit_give_up: float = 60.0            # an established SA is dead after so long without an answer
+    previous_addresses: Sequence[IpInterface] = ()  # ask for the same virtual addresses again

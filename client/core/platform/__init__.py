@@ -1,0 +1,1 @@
+"""What roved changes on the host."""
