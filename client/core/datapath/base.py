@@ -7,7 +7,7 @@ It owns reading those sockets and splits IKE from ESP by the non-ESP marker (RFC
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from client.core.ikev2.events import Endpoint
+from client.model.endpoint import Endpoint
 
 
 @dataclass(frozen=True)

@@ -6,21 +6,16 @@ event with a ``request_id`` here and a ``provide_…`` call there.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Interface, IPv6Address, IPv6Interface, IPv6Network, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
 from client.core.ikev2.proposal import Proposal
 from client.core.ikev2.traffic_selector import TrafficSelector
 from client.model.cause import Cause
+from client.model.endpoint import Endpoint
 
 IpAddress = IPv4Address | IPv6Address
 IpInterface = IPv4Interface | IPv6Interface
 IpNetwork = IPv4Network | IPv6Network
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    address: str
-    port: int
 
 
 @dataclass(frozen=True)
