@@ -1,0 +1,81 @@
+"""The D-Bus interface: names, and one row per method with its signatures and polkit action.
+
+Documents (status, profile lists, events) travel as JSON text in one string: their schema is the contract of
+``rove --json``, and a field more does not break a caller.
+"""
+
+from dataclasses import dataclass
+
+BUS_NAME = "org.rovevpn.Rove1"
+OBJECT_PATH = "/org/rovevpn/Rove1"
+INTERFACE = "org.rovevpn.Rove1"
+AGENT_PATH = "/org/rovevpn/Rove1/Agent"
+AGENT_INTERFACE = "org.rovevpn.Rove1.Agent"
+ERROR_PREFIX = "org.rovevpn.Rove1.Error."   # + Cause.code with - as _
+
+ACTION_STATUS = "org.rovevpn.rove.status"                  # see the own connections
+ACTION_CONNECT = "org.rovevpn.rove.connect"                # bring an own profile up or down
+ACTION_MANAGE = "org.rovevpn.rove.manage"                  # import and delete own profiles
+ACTION_MANAGE_SYSTEM = "org.rovevpn.rove.manage-system"    # the same for profiles of the machine
+ACTION_OTHERS = "org.rovevpn.rove.manage-others"           # stop another user's connection
+
+
+@dataclass(frozen=True)
+class Method:
+    name: str
+    signature: str
+    returns: str
+    action: str
+    summary: str
+
+
+METHODS = {row.name: row for row in (
+    Method("ImportProfile", "sb", "s", ACTION_MANAGE,
+           "TOML with CA certificates as PEM inside; system profile? → the name it has now"),
+    Method("ListProfiles", "", "s", ACTION_STATUS,
+           'JSON [{"name", "system", "auth", "gateway", "state"}], own and system profiles'),
+    Method("GetProfile", "s", "s", ACTION_STATUS, "name → its TOML"),
+    Method("DeleteProfile", "s", "", ACTION_MANAGE, "name; refused while it is active"),
+    Method("Connect", "sd", "", ACTION_CONNECT,
+           "name, timeout in s (0 = none): starts; progress comes as events. The caller's agent is asked first"),
+    Method("Disconnect", "s", "", ACTION_CONNECT, "name, or empty for all own; returns when the host is clean"),
+    Method("Rekey", "ss", "", ACTION_CONNECT, 'name, "child" or "ike"'),
+    Method("Status", "s", "s", ACTION_STATUS, "name or empty → the JSON of rove status --json"),
+    Method("Subscribe", "", "", ACTION_STATUS, "from now on Event signals come to this caller, unicast"),
+    Method("Unsubscribe", "", "", ACTION_STATUS, ""),
+    Method("Log", "d", "s", ACTION_STATUS,
+           "lines since this Unix time → JSON [{time, connection, level, text}]; log events follow with Subscribe"),
+    Method("RegisterAgent", "a{sv}", "", ACTION_CONNECT,
+           'this caller hosts an agent at AGENT_PATH; {"kind": "cli"|"agent"|"tray"}'),
+    Method("UnregisterAgent", "", "", ACTION_CONNECT, ""),
+)}
+
+# Event(s): JSON {"time": RFC 3339, "connection": name, "kind": …} with kind one of
+#   "state"    + "state": TunnelState as in status
+#   "step"     + "step": text id, "detail", "elapsed": seconds since Connect
+#   "log"      + "level", "text"
+#   "prompt"   + "what": what the user is asked now, "deadline"
+#   "error"    + "code", "stage", "message", "advice", "exit_code", "final": bool
+EVENT_SIGNAL = "Event"
+
+AGENT_METHODS = {row.name: row for row in (
+    Method("Prepare", "sssd", "a{sv}", "",
+           'profile name, profile TOML, reason ("connect"|"reconnect"|"reauth"), seconds until the deadline → '
+           '{"certificates": aay, "signatures": as, "identity": s (certificate subject, for IDi when none is set)}; '
+           "asks the user for what is missing now"),
+    Method("SignIkeAuth", "sayayayays", "ay", "",
+           "profile, IKE_SA_INIT message, Nr, MACedID, IntAuth, algorithm (auth.SIGNATURES key) → raw signature"),
+    Method("PskAuth", "ssay", "ay", "", "profile, PRF name, octets → prf(prf(PSK, key pad), octets)"),
+    Method("Eap", "say", "ayay", "", "profile, EAP packet from the gateway → (response or empty, MSK or empty)"),
+    Method("Cancel", "s", "", "", "profile: end of the attempt or of the prompt; forget what it held"),
+)}
+
+
+def error_name(code: str) -> str:
+    """Cause code → D-Bus error name."""
+    return ERROR_PREFIX + code.replace("-", "_")
+
+
+def error_code(name: str) -> str | None:
+    """D-Bus error name → Cause code, None when it is not one of ours."""
+    return name.removeprefix(ERROR_PREFIX).replace("_", "-") if name.startswith(ERROR_PREFIX) else None

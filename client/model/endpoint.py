@@ -1,0 +1,11 @@
+"""One end of a UDP conversation."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """``address`` is an IPv4 or IPv6 literal without a zone."""
+
+    address: str
+    port: int

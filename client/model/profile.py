@@ -1,0 +1,293 @@
+"""A profile: what the user's TOML says, checked once, then trusted.
+
+Every key is a row of ``KEYS``. A key whose capability has not landed accepts only its neutral value and is
+otherwise refused by name, so that nobody believes in a protection that is not there.
+"""
+
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Any
+
+VERSION = 1
+MAX_BYTES = 256 * 1024
+AUTH_METHODS = ("psk", "certificate", "eap-mschapv2")
+_LATER_AUTH = ("smartcard", "eap-md5", "eap-gtc", "eap-tls")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
+_HOST = re.compile(r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+")
+_DURATION = re.compile(r"(\d{1,7})(s|m|h|d)")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+
+IpNetwork = IPv4Network | IPv6Network
+
+
+class ProfileError(ValueError):
+    """The profile cannot be used; the message names the key and says what would be right."""
+
+
+@dataclass(frozen=True)
+class Gateway:
+    address: tuple[str, ...]
+    identity: str
+    trust: str | tuple[str, ...]         # "system", or PEM texts
+
+
+@dataclass(frozen=True)
+class User:
+    auth: str                            # one of AUTH_METHODS
+    identity: str
+    ike_identity: str
+    certificate: str                     # a path for the front end; roved never opens it
+    key: str
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    remote: tuple[IpNetwork, ...]
+    exclude: tuple[IpNetwork, ...]
+    lan: str
+
+    @property
+    def full(self) -> bool:
+        return any(net.prefixlen == 0 for net in self.remote)
+
+
+@dataclass(frozen=True)
+class Dns:
+    mode: str
+    domains: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ike:
+    proposals: tuple[str, ...]
+    esp_proposals: tuple[str, ...]
+    pfs: str
+    lifetime: float                      # seconds, like all durations here
+    child_lifetime: float
+    dpd: float
+    mobike: bool
+    fragmentation: bool
+
+
+@dataclass(frozen=True)
+class Profile:
+    name: str
+    gateway: Gateway
+    user: User
+    tunnel: Tunnel
+    dns: Dns
+    ike: Ike
+
+
+def parse_profile(text: str) -> Profile:
+    """TOML text → Profile. Raises ProfileError, whose message names the key."""
+    if len(text.encode()) > MAX_BYTES:
+        raise ProfileError(f"the profile is larger than {MAX_BYTES // 1024} KiB")
+    try:
+        tree = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ProfileError(f"not TOML: {error}") from error
+    return profile_from_dict(tree)
+
+
+def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
+    """The parsed TOML → Profile. Raises ProfileError."""
+    values = _checked(tree)
+    gateway = Gateway(values["gateway.address"], values["gateway.identity"] or values["gateway.address"][0],
+                      values["gateway.trust"])
+    user = User(*(values[f"user.{k}"] for k in ("auth", "identity", "ike_identity", "certificate", "key")))
+    if user.auth == "certificate" and not user.certificate:
+        raise ProfileError("user.certificate is missing: auth = \"certificate\" needs a PKCS#12 or PEM file")
+    if user.auth != "certificate" and not user.identity:
+        raise ProfileError(f"user.identity is missing: auth = \"{user.auth}\" needs the user's name")
+    ike = Ike(*(values[f"ike.{k}"] for k in ("proposals", "esp_proposals", "pfs", "lifetime", "child_lifetime",
+                                             "dpd", "mobike", "fragmentation")))
+    return Profile(values["name"], gateway, user,
+                   Tunnel(values["tunnel.remote"], values["tunnel.exclude"], values["tunnel.lan"]),
+                   Dns(values["dns.mode"], values["dns.domains"]), ike)
+
+
+def check_name(name: str) -> str:
+    """A profile's name, safe as a file name. Raises ProfileError."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ProfileError("name: letters, digits and _ . @ - only, at most 64, beginning with a letter or digit")
+    return name
+
+
+# --- checks: each takes the TOML value and returns ours, or raises ValueError saying what is right ---
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or len(value) > 1024 or any(ord(c) < 32 for c in value):
+        raise ValueError("must be a text of one line")
+    return value
+
+
+def _flag(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    return value
+
+
+def _list(value: Any, limit: int = 256) -> list[Any]:
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, list) or len(value) > limit:
+        raise ValueError(f"must be a list of at most {limit} texts")
+    return value
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _list(value))
+
+
+def _hosts(value: Any) -> tuple[str, ...]:
+    hosts = _texts(value)
+    if not hosts:
+        raise ValueError("must name at least one host or address")
+    for host in hosts:
+        try:
+            ip_address(host)
+        except ValueError:
+            if not _HOST.fullmatch(host):
+                raise ValueError(f"{host!r} is neither a host name nor an address") from None
+    return hosts
+
+
+def _domains(value: Any) -> tuple[str, ...]:
+    for name in _texts(value):
+        if not _HOST.fullmatch(name):
+            raise ValueError(f"{name!r} is not a domain name")
+    return _texts(value)
+
+
+def _networks(value: Any) -> tuple[IpNetwork, ...]:
+    try:
+        return tuple(ip_network(text) for text in _texts(value))
+    except ValueError as error:
+        raise ValueError(f"must be networks like 10.0.0.0/8 ({error})") from error
+
+
+def _remote(value: Any) -> tuple[IpNetwork, ...]:
+    networks = _networks(value)
+    if not networks:
+        raise ValueError("must name at least one network")
+    return networks
+
+
+def _trust(value: Any) -> str | tuple[str, ...]:
+    if value == "system":
+        return "system"
+    items = _list(value, 64)
+    if not items or not all(isinstance(item, str) and len(item) < 64 * 1024 for item in items):
+        raise ValueError('must be "system" or a list of CA certificates')
+    return tuple(items)
+
+
+def _duration(least: float, most: float) -> Callable[[Any], float]:
+    def check(value: Any) -> float:
+        match = _DURATION.fullmatch(value) if isinstance(value, str) else None
+        if not match:
+            raise ValueError('must be a duration like "30s", "45m" or "4h"')
+        seconds = float(int(match[1]) * _UNITS[match[2]])
+        if not least <= seconds <= most:
+            raise ValueError(f"must be between {least:.0f} and {most:.0f} seconds")
+        return seconds
+    return check
+
+
+def _choice(*allowed: str) -> Callable[[Any], str]:
+    def check(value: Any) -> str:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}")
+        return str(value)
+    return check
+
+
+def _auth(value: Any) -> str:
+    if isinstance(value, list) or value in _LATER_AUTH or (
+            isinstance(value, str) and value.startswith(("eap-ttls/", "eap-peap/"))):
+        raise ValueError(f"{value!r} is not available in this version")
+    return _choice(*AUTH_METHODS)(value)
+
+
+def _later(neutral: Any) -> Callable[[Any], Any]:
+    """A key of the contract whose capability has not landed: only its neutral value passes."""
+    def check(value: Any) -> Any:
+        if value != neutral:
+            raise ValueError(f"is not available in this version (only {neutral!r} is accepted)")
+        return value
+    return check
+
+
+_REQUIRED = object()
+# key → (check, default). docs/profiles.md explains each to users.
+KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
+    "version": (_later(VERSION), VERSION),
+    "name": (check_name, _REQUIRED),
+    "gateway.address": (_hosts, _REQUIRED),
+    "gateway.identity": (_text, ""),
+    "gateway.trust": (_trust, "system"),
+    "gateway.pin": (_later(""), ""),
+    "gateway.revocation": (_later("off"), "off"),
+    "user.auth": (_auth, _REQUIRED),
+    "user.identity": (_text, ""),
+    "user.ike_identity": (_text, ""),
+    "user.certificate": (_text, ""),
+    "user.key": (_text, ""),
+    "user.aaa": (_later({}), {}),
+    "tunnel.remote": (_remote, ("0.0.0.0/0", "::/0")),
+    "tunnel.exclude": (_networks, ()),
+    "tunnel.lan": (_choice("allow", "block"), "allow"),
+    "dns.mode": (_choice("auto", "full", "split", "off"), "auto"),
+    "dns.domains": (_domains, ()),
+    "ike.proposals": (_texts, ()),
+    "ike.esp_proposals": (_texts, ()),
+    "ike.pfs": (_text, "auto"),
+    "ike.lifetime": (_duration(10, 7 * 86400), "4h"),
+    "ike.child_lifetime": (_duration(10, 7 * 86400), "1h"),
+    "ike.renew": (_later("rekey"), "rekey"),
+    "ike.reauth": (_later("off"), "off"),
+    "ike.dpd": (_duration(1, 3600), "30s"),
+    "ike.mobike": (_flag, True),
+    "ike.fragmentation": (_flag, True),
+    "ike.legacy": (_later("off"), "off"),
+    "ike.ppk": (_later(""), ""),
+    "roaming.transports": (_later(["udp"]), ["udp"]),
+    "roaming.tcp_port": (_later(4500), 4500),
+    "policy.autoconnect": (_later(False), False),
+    "policy.lockdown": (_later("off"), "off"),
+    "policy.on_reauth_failure": (_later("disconnect"), "disconnect"),
+    "policy.token_removed": (_later("disconnect"), "disconnect"),
+    "child": (_later([]), []),
+}
+_SECTIONS = {key.split(".")[0] for key in KEYS if "." in key}
+
+
+def _checked(tree: Mapping[str, Any]) -> dict[str, Any]:
+    given: dict[str, Any] = {}
+    for key, value in tree.items():
+        if key in _SECTIONS:
+            if not isinstance(value, dict):
+                raise ProfileError(f"{key}: must be a table, [{key}]")
+            given.update((f"{key}.{inner}", item) for inner, item in value.items())
+        else:
+            given[key] = value
+    for key in given:
+        if key not in KEYS:
+            raise ProfileError(f"{key}: there is no such key")
+    values = {}
+    for key, (check, default) in KEYS.items():
+        value = given.get(key, default)
+        if value is _REQUIRED:
+            raise ProfileError(f"{key} is missing")
+        if isinstance(value, tuple):
+            value = list(value)
+        try:
+            values[key] = check(value)
+        except ValueError as error:
+            raise ProfileError(f"{key}: {error}") from error
+    return values
