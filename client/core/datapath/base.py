@@ -68,7 +68,9 @@ class DataPathStats:
     outbound: tuple[SaStats, ...]
     last_inbound: float      # CLOCK_BOOTTIME of the last authenticated ESP packet, 0.0 before
     last_outbound: float
-    no_sa_drops: int
+    no_sa_drops: int         # out: no SA's selectors match; in: no SA has this SPI
+    malformed_drops: int = 0  # inner packets that contradict themselves
+    send_errors: int = 0     # the kernel or an ICMP message refused
 
 
 class DataPathListener(Protocol):
@@ -80,6 +82,8 @@ class DataPathListener(Protocol):
     def send_refused(self, remote: Endpoint, errno: int) -> None:
         """ICMP said no (ECONNREFUSED, EHOSTUNREACH …): a hint, never proof (it is not authenticated)."""
     def data_path_restarted(self) -> None: ...
+    def data_path_failed(self, detail: str) -> None:
+        """It died too often and stays dead: no packet is carried any more. Only ``close`` makes sense now."""
 
 
 class DataPath(Protocol):
@@ -87,7 +91,8 @@ class DataPath(Protocol):
     def install_inbound(self, sa: InboundSa) -> None: ...
     def install_outbound(self, sa: OutboundSa) -> None:
         """The newest outbound SA whose selectors match a packet carries it."""
-    def remove(self, spi: bytes) -> None: ...
+    def remove(self, spi: bytes) -> None:
+        """Both the inbound and the outbound SA of this SPI, if any."""
     def rebind(self, endpoint: DataPathEndpoint) -> None: ...
     def set_keepalive(self, interval: float) -> None:
         """NAT keepalives (one 0xFF octet, RFC 3948 §2.3) after ``interval`` s without ESP or IKE; 0 = none."""

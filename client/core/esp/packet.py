@@ -1,0 +1,209 @@
+"""Sealing and opening ESP packets in tunnel mode (RFC 4303 §2), 32-bit sequence numbers only.
+
+AES-GCM with a 16-octet ICV: RFC 4106. ChaCha20-Poly1305: RFC 7634. AES-CBC: RFC 3602, with HMAC-SHA2: RFC 4868.
+One ``Sealer`` or ``Opener`` serves one SA. Whether a sequence number may be used, or has been seen, is asked elsewhere.
+
+    SPI (4) | sequence number (4) | IV (8 or 16) | payload, padding, pad length, next header | ICV
+"""
+
+import struct
+from collections.abc import Callable
+from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers import Cipher
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from client.core.esp.hmac_sha2 import HmacSha2
+from client.core.esp.suites import EspSuite, suite_named
+
+NEXT_IPV4 = 4
+NEXT_IPV6 = 41
+NEXT_NONE = 59  # a dummy packet, to be discarded silently (RFC 4303 §2.6)
+
+MAX_SEQ = 0xFFFF_FFFF
+MAX_PAYLOAD = 0xFFFF
+SPARE = 16  # octets that ``out`` must have beyond the packet: a block cipher's context insists on them
+
+
+class EspError(Exception):
+    """This packet is not for us to use."""
+
+
+class AuthenticationFailed(EspError):
+    """The ICV is wrong, or the packet too short to have one."""
+
+
+class MalformedPadding(EspError):
+    """Authenticated, but the trailer is not what RFC 4303 §2.4 describes: the sender is broken."""
+
+
+class Sealer(Protocol):
+    def seal(self, payload: bytes, next_header: int, seq: int, out: memoryview) -> int:
+        """Write the ESP packet to the beginning of ``out`` and return its length.
+
+        ``next_header`` is one of the NEXT_ constants.
+        ``seq`` is 1…2^32-1 and never used twice under one key. ``out`` has room for the packet and SPARE octets.
+        """
+
+
+class Opener(Protocol):
+    def open(self, packet: memoryview, out: memoryview) -> tuple[memoryview, int]:
+        """Authenticate and decrypt: (the payload, as a view into ``out``; the next header).
+
+        ``out`` is at least as long as ``packet``, and they do not overlap. Raises EspError; ``out`` is then garbage.
+        """
+
+
+def make_sealer(
+    suite: str, spi: bytes, encr_key: bytes, integ_key: bytes, epoch: int, random: Callable[[int], bytes]
+) -> Sealer:
+    """``encr_key`` ends with the salt where the suite has one.
+
+    ``epoch`` (32 bits) goes into an AEAD's IV before the sequence number: a sender that starts again under the same
+    key takes another one, so that no IV comes twice even if its sequence number were lost. Raises ValueError.
+    """
+    row = suite_named(suite)
+    row.check_keys(encr_key, integ_key)
+    if row.aead is None:
+        return _CbcSealer(row, spi, encr_key, integ_key, random)
+    return _AeadSealer(row, spi, encr_key, epoch)
+
+
+def make_opener(suite: str, spi: bytes, encr_key: bytes, integ_key: bytes) -> Opener:
+    """Raises ValueError for an unknown suite or keys of the wrong length."""
+    row = suite_named(suite)
+    row.check_keys(encr_key, integ_key)
+    return _CbcOpener(row, encr_key, integ_key) if row.aead is None else _AeadOpener(row, encr_key)
+
+
+def _trailers(alignment: int) -> dict[int, tuple[bytes, ...]]:
+    """By next header, then by payload length modulo ``alignment``: padding 1, 2, 3 …, pad length, next header."""
+    pad_lengths = [-(length + 2) % alignment for length in range(alignment)]
+    return {
+        next_header: tuple(_PADDING[:pad] + bytes((pad, next_header)) for pad in pad_lengths)
+        for next_header in (NEXT_IPV4, NEXT_IPV6, NEXT_NONE)
+    }
+
+
+_PADDING = bytes(range(1, 256))  # RFC 4303 §2.4
+_HEADER = struct.Struct(">4sIII")  # SPI, sequence number, and the IV: epoch, sequence number
+_TRAILERS_4 = _trailers(4)   # right aligned in a 4-octet word (RFC 4303 §2.4)
+_TRAILERS_16 = _trailers(16)  # AES blocks (RFC 3602 §3)
+_AEAD_HEAD = 16
+_TAG = 16
+_BLOCK = 16
+
+
+class _AeadSealer:
+    __slots__ = ("_encrypt_into", "_epoch", "_salt", "_spi")
+
+    def __init__(self, row: EspSuite, spi: bytes, key: bytes, epoch: int) -> None:
+        cipher = _aead(row, key)
+        self._encrypt_into = cipher.encrypt_into
+        self._salt = key[row.key_len :]
+        self._spi = spi
+        self._epoch = epoch
+
+    def seal(self, payload: bytes, next_header: int, seq: int, out: memoryview) -> int:
+        plaintext = payload + _TRAILERS_4[next_header][len(payload) & 3]
+        header = _HEADER.pack(self._spi, seq, self._epoch, seq)
+        end = len(plaintext) + (_AEAD_HEAD + _TAG)
+        out[:_AEAD_HEAD] = header
+        # Nonce: salt | IV (RFC 4106 §4, RFC 7634 §2); associated data: SPI | sequence number (RFC 4106 §5).
+        self._encrypt_into(self._salt + header[8:], plaintext, header[:8], out[_AEAD_HEAD:end])
+        return end
+
+
+class _AeadOpener:
+    __slots__ = ("_decrypt_into", "_salt")
+
+    def __init__(self, row: EspSuite, key: bytes) -> None:
+        self._decrypt_into = _aead(row, key).decrypt_into
+        self._salt = key[row.key_len :]
+
+    def open(self, packet: memoryview, out: memoryview) -> tuple[memoryview, int]:
+        length = len(packet) - (_AEAD_HEAD + _TAG)
+        if length < 2:
+            raise AuthenticationFailed("too short")
+        plaintext = out[:length]
+        header = packet[:_AEAD_HEAD].tobytes()
+        try:
+            self._decrypt_into(self._salt + header[8:], packet[_AEAD_HEAD:], header[:8], plaintext)
+        except InvalidTag:
+            raise AuthenticationFailed("wrong ICV") from None
+        return _strip(plaintext, length)
+
+
+class _CbcSealer:
+    """One running CBC context for the SA's life: to make one for each packet costs five times the encryption.
+
+    Every packet begins with a random block. Encrypted under the secret running state it is the packet's IV, as
+    unpredictable as RFC 3602 §3 demands, and the payload's first block is chained to it as if the context were new.
+    """
+
+    __slots__ = ("_encryptor", "_icv_len", "_mac", "_random", "_spi", "_stock", "_used")
+
+    _STOCK = 4096  # random octets bought at once: a system call for every 256 packets
+
+    def __init__(
+        self, row: EspSuite, spi: bytes, key: bytes, integ_key: bytes, random: Callable[[int], bytes]
+    ) -> None:
+        self._encryptor = Cipher(AES(key), CBC(random(_BLOCK))).encryptor()
+        self._mac = HmacSha2(row.mac or "", integ_key)
+        self._icv_len = row.icv_len
+        self._random = random
+        self._spi = spi
+        self._stock = b""
+        self._used = 0
+
+    def seal(self, payload: bytes, next_header: int, seq: int, out: memoryview) -> int:
+        if self._used == len(self._stock):
+            self._stock = self._random(self._STOCK)
+            self._used = 0
+        block = self._stock[self._used : self._used + _BLOCK]
+        self._used += _BLOCK
+        plaintext = block + payload + _TRAILERS_16[next_header][len(payload) & 15]
+        end = 8 + len(plaintext)
+        self._encryptor.update_into(plaintext, out[8 : end + _BLOCK - 1])
+        out[:4] = self._spi
+        out[4:8] = seq.to_bytes(4, "big")
+        # Over everything before the ICV (RFC 4303 §3.3.2.1)
+        out[end : end + self._icv_len] = self._mac.digest(out[:end])[: self._icv_len]
+        return end + self._icv_len
+
+
+class _CbcOpener:
+    __slots__ = ("_decryptor", "_icv_len", "_mac")
+
+    def __init__(self, row: EspSuite, key: bytes, integ_key: bytes) -> None:
+        self._decryptor = Cipher(AES(key), CBC(bytes(_BLOCK))).decryptor()
+        self._mac = HmacSha2(row.mac or "", integ_key)
+        self._icv_len = row.icv_len
+
+    def open(self, packet: memoryview, out: memoryview) -> tuple[memoryview, int]:
+        end = len(packet) - self._icv_len
+        length = end - 8
+        if length < 2 * _BLOCK or length % _BLOCK:
+            raise AuthenticationFailed("not whole blocks")
+        if not self._mac.verify(packet[:end], packet[end:]):
+            raise AuthenticationFailed("wrong ICV")
+        # The IV goes through the running context as a first block of ciphertext: its plaintext is garbage, and it is
+        # what the next block is chained to.
+        self._decryptor.update_into(packet[8:end], out[: length + _BLOCK - 1])
+        return _strip(out[_BLOCK:length], length - _BLOCK)
+
+
+def _aead(row: EspSuite, key: bytes) -> AESGCM | ChaCha20Poly1305:
+    secret = key[: row.key_len]
+    return AESGCM(secret) if row.aead == "aes-gcm" else ChaCha20Poly1305(secret)
+
+
+def _strip(plaintext: memoryview, length: int) -> tuple[memoryview, int]:
+    pad = plaintext[length - 2]
+    end = length - 2 - pad
+    if end < 0 or (pad and plaintext[end : end + pad] != _PADDING[:pad]):
+        raise MalformedPadding("padding is not 1, 2, 3 …")
+    return plaintext[:end], plaintext[length - 1]
