@@ -1,0 +1,209 @@
+"""Sentences for people: every Cause, step and state, for the command line and the desktop alike.
+
+The source language is English. ``_`` marks what xgettext collects; ``bind`` gives the function that translates
+when a text is used. Texts that came from a gateway pass ``plain`` and are labelled as the gateway's.
+"""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from client.model.cause import Cause
+from client.model.state import ErrorState, State
+
+MAX_DETAIL = 2000     # characters: a full list of proposals fits
+MAX_GATEWAY_WORDS = 200
+
+
+def bind(translate: Callable[[str], str]) -> None:
+    """From now on every text goes through ``translate`` (for example ``gettext.gettext``)."""
+    global _translate
+    _translate = translate
+
+
+def error_text(cause: Cause, detail: str = "") -> ErrorState:
+    """A cause and what was seen → sentence and advice. ``detail`` may hold anything, also a gateway's bytes."""
+    row = CAUSES[cause]
+    limit = MAX_GATEWAY_WORDS if row.gateway_words else MAX_DETAIL
+    seen = plain(detail, limit)
+    if not seen:
+        message = _translate(row.sentence)
+    elif row.with_detail:
+        message = _translate(row.with_detail).format(detail=seen)
+    elif row.gateway_words:
+        message = _translate(_("{sentence} The gateway says: “{words}”")).format(
+            sentence=_translate(row.sentence), words=seen)
+    else:
+        message = f"{_translate(row.sentence)} ({seen})"
+    return ErrorState(cause.code, cause.stage.value, message, _translate(row.advice))
+
+
+def step_text(step: str) -> str:
+    """A step's id → what was reached; a step nobody described is shown by its id."""
+    known = STEPS.get(step)
+    return _translate(known) if known else plain(step, 80).replace("-", " ").capitalize()
+
+
+def state_text(state: str) -> str:
+    """A State's value → one or two words; an unknown one is shown as it came."""
+    known = STATES.get(state)
+    return _translate(known) if known else plain(state, 40)
+
+
+def plain(text: str, limit: int = MAX_DETAIL) -> str:
+    """One line without control, format (bidirectional!) and unassigned characters, at most ``limit`` long."""
+    spaced = "".join(" " if char in _SPACES or unicodedata.category(char) in ("Zl", "Zp") else char
+                     for char in text[:4 * limit])
+    line = " ".join("".join(char for char in spaced if unicodedata.category(char)[0] != "C").split())
+    return line if len(line) <= limit else line[:limit - 1] + "…"
+
+
+# --- the tables ---
+
+
+def _(text: str) -> str:
+    """Marks a text for xgettext; it is translated where it is used."""
+    return text
+
+
+def _untranslated(text: str) -> str:
+    return text
+
+
+_translate: Callable[[str], str] = _untranslated
+_SPACES = "\t\n\v\f\r\x85"
+
+
+@dataclass(frozen=True)
+class CauseText:
+    """``with_detail`` replaces ``sentence`` when there is a detail; without it the detail follows in brackets.
+
+    ``gateway_words`` says that the detail is what the gateway wrote: it is quoted as such and kept short.
+    """
+
+    sentence: str
+    advice: str
+    with_detail: str = ""
+    gateway_words: bool = False
+
+
+_ASK_ADMIN = _("Tell whoever runs the gateway.")
+_TRY_LATER = _("Try again later; if it persists, tell whoever runs the gateway.")
+
+CAUSES: dict[Cause, CauseText] = {
+    Cause.BAD_SETTINGS: CauseText(
+        _("The profile's settings cannot be used."), _("Correct the profile and import it again."),
+        _("The profile's settings cannot be used: {detail}.")),
+    Cause.NO_SUCH_PROFILE: CauseText(
+        _("There is no such profile."), _("“rove list” shows the profiles there are."),
+        _("There is no such profile: {detail}.")),
+    Cause.NOT_AUTHORISED: CauseText(
+        _("You may not do that."),
+        _("Use a session at this computer, or ask an administrator.")),
+    Cause.ANOTHER_FULL_TUNNEL: CauseText(
+        _("Another connection already carries all traffic."),
+        _("Disconnect it first: only one connection at a time can carry everything.")),
+    Cause.ALREADY_ACTIVE: CauseText(
+        _("This connection is already active."), _("“rove status” shows it; “rove disconnect” ends it.")),
+    Cause.NO_AGENT: CauseText(
+        _("Nobody could be asked for the password or key."),
+        _("Connect from a terminal, or run “rove agent” in your session.")),
+    Cause.PROMPT_CANCELLED: CauseText(
+        _("The prompt was cancelled."), _("Connect again when you have the password or key at hand.")),
+    Cause.PROMPT_UNANSWERED: CauseText(
+        _("The prompt was not answered in time."), _("Connect again when you have the password or key at hand.")),
+    Cause.CREDENTIAL_UNUSABLE: CauseText(
+        _("Your certificate or key cannot be used."),
+        _("Check the file and its passphrase, then import the profile again."),
+        _("Your certificate or key cannot be used: {detail}.")),
+    Cause.NO_NETWORK: CauseText(
+        _("There is no network."), _("Connect to Wi-Fi, cable or mobile data first.")),
+    Cause.NAME_NOT_FOUND: CauseText(
+        _("The gateway's name was not found."),
+        _("Check the network and gateway.address in the profile."),
+        _("The gateway's name was not found: {detail}.")),
+    Cause.GATEWAY_SILENT: CauseText(
+        _("The gateway does not answer."),
+        _("Check its address; this network may block UDP ports 500 and 4500.")),
+    Cause.GATEWAY_REFUSES_UDP: CauseText(
+        _("The network or the gateway refuses UDP."),
+        _("Check the gateway's address, or try another network: this one may not allow VPNs.")),
+    Cause.TIMEOUT: CauseText(
+        _("The connection did not come up in time."), _("Try again, or allow more time with --timeout.")),
+    Cause.NO_COMMON_PROPOSAL: CauseText(
+        _("The gateway accepts none of the algorithms offered."),
+        _("Ask whoever runs the gateway which ones it takes, and name them in ike.proposals."),
+        _("The gateway accepts none of the algorithms offered: {detail}.")),
+    Cause.PROTOCOL_ERROR: CauseText(_("The gateway sent something that IKEv2 does not allow."), _TRY_LATER),
+    Cause.GATEWAY_UNTRUSTED: CauseText(
+        _("The gateway's certificate is not from an authority that this profile trusts."),
+        _("Do not connect unless you can explain this. Check gateway.trust in the profile.")),
+    Cause.GATEWAY_EXPIRED: CauseText(
+        _("The gateway's certificate is not valid now."),
+        _("Check this computer's date; if it is right, the gateway needs a new certificate."),
+        _("The gateway's certificate is not valid now: {detail}.")),
+    Cause.GATEWAY_WRONG_NAME: CauseText(
+        _("The gateway's certificate is for another name."),
+        _("Do not connect unless you can explain this. Check gateway.identity in the profile."),
+        _("The gateway's certificate is for another name: {detail}.")),
+    Cause.GATEWAY_KEY_USAGE: CauseText(
+        _("The gateway's certificate is not made for a VPN gateway."), _ASK_ADMIN),
+    Cause.GATEWAY_BAD_SIGNATURE: CauseText(
+        _("The gateway could not prove that it is the one it claims to be."),
+        _("Do not connect on this network. With a pre-shared key, check that the key is right.")),
+    Cause.GATEWAY_NO_AUTH: CauseText(
+        _("The gateway wanted your credentials without proving who it is."),
+        _("Nothing was sent. Do not connect on this network; tell whoever runs the gateway.")),
+    Cause.USER_REFUSED: CauseText(
+        _("The gateway refused your user name, password, key or certificate."),
+        _("Check them and connect again. Rove does not retry by itself: accounts get locked."), gateway_words=True),
+    Cause.EAP_METHOD_UNSUPPORTED: CauseText(
+        _("The gateway asks for a way to log in that this version does not have."), _ASK_ADMIN),
+    Cause.CHILD_NO_PROPOSAL: CauseText(
+        _("The gateway accepts none of the algorithms offered for the traffic."),
+        _("Ask whoever runs the gateway which ones it takes, and name them in ike.esp_proposals."),
+        _("The gateway accepts none of the algorithms offered for the traffic: {detail}.")),
+    Cause.TS_UNACCEPTABLE: CauseText(
+        _("The gateway does not serve the networks this profile asks for."), _("Check tunnel.remote in the profile.")),
+    Cause.ADDRESS_FAILURE: CauseText(_("The gateway has no address for this computer."), _TRY_LATER),
+    Cause.CHILD_FAILED: CauseText(_("The gateway accepted you but not the tunnel."), _TRY_LATER),
+    Cause.HOST_SETUP: CauseText(
+        _("This computer's network could not be set up for the tunnel."), _("“rove log” says more.")),
+    Cause.DEAD_PEER: CauseText(_("The gateway no longer answers."), _("Check the network; then connect again.")),
+    Cause.GATEWAY_CLOSED: CauseText(
+        _("The gateway ended the connection."), _("Connect again; if it persists, tell whoever runs the gateway.")),
+    Cause.LIFETIME_EXPIRED: CauseText(
+        _("The connection's keys expired before they could be renewed."), _("Connect again.")),
+    Cause.INTERNAL: CauseText(_("Rove made a mistake."), _("“rove log” says more; please report it.")),
+}
+
+STEPS: dict[str, str] = {
+    "prepare": _("Got the credentials"),
+    "prepared": _("Got the credentials"),
+    "resolve": _("Found the gateway's address"),
+    "resolved": _("Found the gateway's address"),
+    "retry": _("Trying again"),
+    "cookie": _("Gateway is busy and asked for a cookie"),
+    "ike-sa-init": _("Agreed on algorithms"),
+    "gateway-authenticated": _("Gateway is who it claims to be"),
+    "eap": _("Logging in"),
+    "user-authenticated": _("Gateway accepted you"),
+    "established": _("IKE SA is up"),
+    "child": _("Tunnel is up"),
+    "child-installed": _("Tunnel is up"),
+    "host": _("Addresses, routes and DNS are set"),
+    "host-configured": _("Addresses, routes and DNS are set"),
+    "connected": _("Connected"),
+}
+
+STATES: dict[str, str] = {
+    State.DISCONNECTED.value: _("disconnected"),
+    State.CONNECTING.value: _("connecting"),
+    State.WAITING_FOR_USER.value: _("waiting for you"),
+    State.CONNECTED.value: _("connected"),
+    State.ROAMING.value: _("changing networks"),
+    State.RECONNECTING.value: _("reconnecting"),
+    State.OFFLINE.value: _("waiting for a network"),
+    State.BLOCKED.value: _("blocked"),
+    State.FAILED.value: _("failed"),
+}
