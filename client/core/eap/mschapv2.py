@@ -1,0 +1,139 @@
+"""EAP-MSCHAPv2 (draft-kamath-pppext-eap-mschapv2-02) on the peer's side, on RFC 2759 and RFC 3079.
+
+Challenge → Response → Success request with the authenticator's proof → Success response, and the MSK.
+"""
+
+import hmac
+import re
+from dataclasses import dataclass, field
+from enum import Enum, IntEnum
+
+from client.core.eap.mschap_crypto import (
+    NT_RESPONSE_LENGTH,
+    authenticator_response,
+    challenge_hash,
+    msk,
+    nt_password_hash,
+    nt_response,
+)
+from client.core.eap.packet import EapError, EapType, malformed, safe_text
+from client.core.eap.peer import MethodReply
+from client.model.cause import Cause
+
+_CHALLENGE = 16
+_MAX_PASSWORD = 256     # characters, RFC 2759 §4
+_MAX_NAME = 1024
+_PROOF = re.compile(rb"S=([0-9A-Fa-f]{40})(?![0-9A-Fa-f])")
+_ERROR = re.compile(rb"E=(\d{1,10})")
+_MESSAGE = re.compile(rb"M=(.*)", re.DOTALL)
+
+
+class OpCode(IntEnum):
+    CHALLENGE = 1
+    RESPONSE = 2
+    SUCCESS = 3
+    FAILURE = 4
+    CHANGE_PASSWORD = 7
+
+
+# RFC 2759 §6
+FAILURES = {
+    646: "the account may not log on at this hour",
+    647: "the account is disabled",
+    648: "the password has expired",
+    649: "the account may not dial in",
+    691: "wrong name or password",
+    709: "the password could not be changed",
+}
+
+
+class _Step(Enum):
+    START = 1
+    RESPONDED = 2
+    PROVEN = 3
+    REFUSED = 4
+
+
+@dataclass
+class MsChapV2:
+    """One conversation. ``peer_challenge`` is 16 fresh random octets; ``identity`` may be ``DOMAIN\\user``."""
+
+    identity: str
+    password: str = field(repr=False)
+    peer_challenge: bytes = field(repr=False)
+    type: int = field(default=EapType.MSCHAPV2, init=False)
+    _step: _Step = field(default=_Step.START, init=False)
+    _expected: bytes = field(default=b"", init=False, repr=False)
+    _msk: bytes = field(default=b"", init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Raises EapError (CREDENTIAL_UNUSABLE) for a password or name that the method cannot carry."""
+        if len(self.peer_challenge) != _CHALLENGE:
+            raise ValueError("the peer challenge is 16 octets")
+        if not 0 < len(self.password) <= _MAX_PASSWORD:
+            raise EapError(Cause.CREDENTIAL_UNUSABLE, f"a password has 1 to {_MAX_PASSWORD} characters")
+        try:
+            self.password.encode("utf-16-le")
+            self.identity.encode()
+        except UnicodeEncodeError:
+            raise EapError(Cause.CREDENTIAL_UNUSABLE, "the name or the password is not text") from None
+
+    def process(self, data: bytes) -> MethodReply:
+        """Type-data of a request → type-data of the response. Raises EapError."""
+        if not data:
+            raise malformed("MSCHAPv2 without an OpCode")
+        opcode = data[0]
+        if opcode == OpCode.CHALLENGE and self._step is _Step.START:
+            return self._respond(*_unpack(data))
+        if opcode == OpCode.SUCCESS and self._step is _Step.RESPONDED:
+            return self._check_proof(_unpack(data)[1])
+        if opcode == OpCode.FAILURE and self._step is _Step.RESPONDED:
+            self._step = _Step.REFUSED
+            # draft §2.6: acknowledged, and never answered with a second guess, whatever its R flag says
+            return MethodReply(bytes((OpCode.FAILURE,)), refused=_failure_text(_unpack(data)[1]))
+        raise EapError(Cause.PROTOCOL_ERROR, f"EAP-MSCHAPv2 OpCode {opcode} does not belong here")
+
+    def _respond(self, identifier: int, value: bytes) -> MethodReply:
+        # draft §2.1: Value-Size (16), Challenge, Name
+        if len(value) < 1 + _CHALLENGE or value[0] != _CHALLENGE or len(value) > 1 + _CHALLENGE + _MAX_NAME:
+            raise malformed("MSCHAPv2 Challenge")
+        authenticator = value[1:1 + _CHALLENGE]
+        # RFC 2759 §4: a domain is sent, but it is no part of the hash
+        user = self.identity.rsplit("\\", 1)[-1].encode()
+        password_hash = nt_password_hash(self.password)
+        challenge = challenge_hash(self.peer_challenge, authenticator, user)
+        answer = nt_response(challenge, password_hash)
+        self._expected = authenticator_response(password_hash, answer, challenge)
+        self._msk = msk(password_hash, answer)
+        self._step = _Step.RESPONDED
+        # draft §2.2: Value-Size (49), Peer-Challenge, 8 reserved, NT-Response, Flags, Name
+        body = (bytes((_CHALLENGE + 8 + NT_RESPONSE_LENGTH + 1,)) + self.peer_challenge + bytes(8) + answer + b"\0"
+                + self.identity.encode())
+        return MethodReply(bytes((OpCode.RESPONSE, identifier)) + (4 + len(body)).to_bytes(2, "big") + body)
+
+    def _check_proof(self, message: bytes) -> MethodReply:
+        found = _PROOF.search(message)
+        if not found or not hmac.compare_digest(bytes.fromhex(found[1].decode()), self._expected):
+            raise EapError(Cause.GATEWAY_NO_AUTH, "the gateway did not prove that it knows the password (MSCHAPv2)")
+        self._step = _Step.PROVEN
+        return MethodReply(bytes((OpCode.SUCCESS,)), msk=self._msk)
+
+
+def _unpack(data: bytes) -> tuple[int, bytes]:
+    """OpCode, MS-CHAPv2-ID, MS-Length, value → (ID, value)."""
+    if len(data) < 4:
+        raise malformed("MSCHAPv2 header")
+    length = int.from_bytes(data[2:4], "big")
+    if not 4 <= length <= len(data):
+        raise malformed(f"MS-Length {length} of {len(data)} octets")
+    return data[1], data[4:length]
+
+
+def _failure_text(message: bytes) -> str:
+    """``E=691 R=0 C=… V=3 M=text`` → a line for the user with the gateway's words (RFC 2759 §6)."""
+    error = _ERROR.search(message)
+    code = int(error[1]) if error else 0
+    words = _MESSAGE.search(message)
+    parts = [FAILURES.get(code, "refused"), f"(E={code})" if error else ""]
+    said = safe_text(words[1]) if words else ""
+    return " ".join(filter(None, parts)) + (f'; the gateway says: "{said}"' if said else "")

@@ -1,0 +1,145 @@
+"""The EAP peer's state machine (RFC 3748, RFC 4137 in spirit): packets in, responses and an MSK out."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from client.core.eap.packet import EapCode, EapError, EapPacket, EapType, parse_packet, safe_text, type_name
+from client.model.cause import Cause
+
+MAX_ROUNDS = 50
+MAX_NOTICES = 8
+MAX_IDENTITY = 1020     # RFC 3748 §5.1 and the smallest EAP MTU
+
+
+@dataclass(frozen=True)
+class MethodReply:
+    """``data`` is the response's type-data; ``msk`` once both sides are proven; ``refused`` says why not."""
+
+    data: bytes
+    msk: bytes = field(default=b"", repr=False)
+    refused: str = ""
+
+
+class Method(Protocol):
+    """One EAP method in one conversation; ``process`` raises EapError when the gateway breaks its rules."""
+
+    @property
+    def type(self) -> int: ...
+
+    def process(self, data: bytes) -> MethodReply: ...
+
+
+@dataclass(frozen=True)
+class EapResult:
+    """What to do after one packet.
+
+    ``response`` is what goes back (empty after EAP-Success), ``msk`` the 64 octets once the gateway said
+    success, ``notice`` the gateway's words for the user (already safe), ``refused`` why the method ended:
+    the acknowledgement in ``response`` should still be sent.
+    """
+
+    response: bytes = b""
+    msk: bytes | None = field(default=None, repr=False)
+    notice: str = ""
+    refused: str = ""
+
+
+class EapPeer:
+    """One conversation of one user. ``methods`` maps an EAP type to the maker of its Method, best first."""
+
+    def __init__(self, identity: str, methods: Mapping[int, Callable[[], Method]]) -> None:
+        """Raises EapError (CREDENTIAL_UNUSABLE) when EAP cannot carry the identity."""
+        try:
+            self._identity = identity.encode()
+        except UnicodeEncodeError:
+            raise EapError(Cause.CREDENTIAL_UNUSABLE, "the user's name is not text") from None
+        if len(self._identity) > MAX_IDENTITY:
+            raise EapError(Cause.CREDENTIAL_UNUSABLE, f"the user's name is longer than {MAX_IDENTITY} octets")
+        self._methods = dict(methods)
+        self._method: Method | None = None
+        self._request = b""
+        self._result = EapResult()
+        self._identifier: int | None = None
+        self._msk = b""
+        self._refused = ""
+        self._wanted = ""
+        self._rounds = 0
+        self._notices = 0
+        self._over = False
+
+    def receive(self, data: bytes) -> EapResult:
+        """One packet from the gateway. Raises EapError: the conversation is over, nothing is to be sent."""
+        try:
+            return self._receive(data)
+        except EapError:
+            self._over = True
+            raise
+
+    def _receive(self, data: bytes) -> EapResult:
+        self._rounds += 1
+        if self._over:
+            raise EapError(Cause.PROTOCOL_ERROR, "an EAP packet after the end of the conversation")
+        if self._rounds > MAX_ROUNDS:
+            raise EapError(Cause.PROTOCOL_ERROR, f"more than {MAX_ROUNDS} EAP packets")
+        packet = parse_packet(data)
+        if packet.code == EapCode.REQUEST:
+            if data == self._request:
+                return self._result     # RFC 3748 §4.1: a duplicate gets the same response
+            # An equal Identifier on another request is not taken for a duplicate: a server that draws them at
+            # random between its methods repeats itself once in 256.
+            self._result = self._answer(packet)
+            self._request, self._identifier = data, packet.identifier
+            return self._result
+        if packet.code == EapCode.RESPONSE:
+            raise EapError(Cause.PROTOCOL_ERROR, "the gateway sent an EAP response")
+        return self._finish(packet)
+
+    def _answer(self, request: EapPacket) -> EapResult:
+        if request.type == EapType.IDENTITY:
+            if self._method:
+                raise EapError(Cause.PROTOCOL_ERROR, "asked for the identity in the middle of a method")
+            return EapResult(_respond(request, self._identity), notice=safe_text(request.data))
+        if request.type == EapType.NOTIFICATION:
+            self._notices += 1
+            if self._notices > MAX_NOTICES:
+                raise EapError(Cause.PROTOCOL_ERROR, f"more than {MAX_NOTICES} EAP notifications")
+            return EapResult(_respond(request, b""), notice=safe_text(request.data))
+        if request.type == EapType.NAK:
+            raise EapError(Cause.PROTOCOL_ERROR, "an EAP-Nak as a request")
+        if self._method is None:
+            if request.type not in self._methods:
+                # RFC 3748 §5.3.1: what we would rather do; for Expanded Types a legacy Nak too
+                self._wanted = type_name(request.type)
+                return EapResult(EapPacket(EapCode.RESPONSE, request.identifier, EapType.NAK,
+                                           bytes(self._methods) or b"\0").encode())
+            self._method = self._methods[request.type]()
+        if request.type != self._method.type:
+            raise EapError(Cause.PROTOCOL_ERROR, f"{type_name(request.type)} in the middle of another method")
+        reply = self._method.process(request.data)
+        self._msk = reply.msk or self._msk
+        self._refused = reply.refused or self._refused
+        return EapResult(_respond(request, reply.data), refused=reply.refused)
+
+    def _finish(self, packet: EapPacket) -> EapResult:
+        # RFC 3748 §4.2 wants the Identifier of the last response; some servers count one further.
+        if self._identifier is not None and (packet.identifier - self._identifier) % 256 > 1:
+            raise EapError(Cause.PROTOCOL_ERROR, f"{packet.code.name} with a wrong EAP Identifier")
+        if packet.code == EapCode.FAILURE:
+            raise self._failure()
+        if not self._msk:
+            raise EapError(Cause.GATEWAY_NO_AUTH, "EAP-Success before the gateway has proven itself")
+        self._over = True
+        return EapResult(msk=self._msk)
+
+    def _failure(self) -> EapError:
+        if self._refused:
+            return EapError(Cause.USER_REFUSED, self._refused)
+        if self._method is None and self._wanted:
+            mine = ", ".join(type_name(number) for number in self._methods)
+            return EapError(Cause.EAP_METHOD_UNSUPPORTED, f"the gateway wants {self._wanted}, the profile has {mine}")
+        return EapError(Cause.USER_REFUSED, "the gateway refused without a reason (EAP-Failure)")
+
+
+def _respond(request: EapPacket, data: bytes) -> bytes:
+    return EapPacket(EapCode.RESPONSE, request.identifier, request.type, data).encode()
