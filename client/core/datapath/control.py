@@ -1,99 +1,43 @@
 """The control channel between roved and its data path: one message per SOCK_SEQPACKET packet.
 
-Each message is a frozen dataclass; ``encode`` and ``decode`` are inverse. Integers are big endian. Neither side
-trusts the other: a packet that is not exactly one message raises ControlError, and the reader gives up on the writer.
+``encode`` and ``decode`` are inverse; integers are big endian. Neither side trusts the other: a packet that is not
+exactly one message raises ControlError, and the reader gives up on the writer.
 """
 
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
-from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
+from ipaddress import ip_address
+from typing import Any
 
 from client.core.datapath.base import DataPathEndpoint, InboundSa, OutboundSa, Selector
+from client.core.datapath.messages import (
+    HardExpired,
+    IkeReceived,
+    InstallInbound,
+    InstallOutbound,
+    Message,
+    Ready,
+    Rebind,
+    Remove,
+    SendRefused,
+    SetKeepalive,
+    SoftExpired,
+)
 from client.model.endpoint import Endpoint
 
 MAX_MESSAGE = 0x1_1000  # a UDP datagram and a little more
-MAX_SELECTORS = 255     # RFC 7296 §3.13: the number of TSs is one octet
 
 
 class ControlError(Exception):
     """Not one whole message of ours."""
 
 
-@dataclass(frozen=True)
-class InstallInbound:
-    """``highest``: everything up to this sequence number has been seen."""
-
-    slot: int
-    highest: int
-    sa: InboundSa
-
-
-@dataclass(frozen=True)
-class InstallOutbound:
-    """``next_seq`` is the first sequence number to use, ``epoch`` how often the data path was restarted."""
-
-    slot: int
-    next_seq: int
-    epoch: int
-    sa: OutboundSa
-
-
-@dataclass(frozen=True)
-class Remove:
-    spi: bytes
-
-
-@dataclass(frozen=True)
-class Rebind:
-    endpoint: DataPathEndpoint
-
-
-@dataclass(frozen=True)
-class SetKeepalive:
-    milliseconds: int
-
-
-@dataclass(frozen=True)
-class Ready:
-    """The data path has dropped its privileges and reads."""
-
-
-@dataclass(frozen=True)
-class IkeReceived:
-    local: Endpoint
-    remote: Endpoint
-    data: bytes
-
-
-@dataclass(frozen=True)
-class SoftExpired:
-    spi: bytes
-
-
-@dataclass(frozen=True)
-class HardExpired:
-    spi: bytes
-
-
-@dataclass(frozen=True)
-class SendRefused:
-    remote: Endpoint
-    errno: int
-
-
-Message = (
-    InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive
-    | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused
-)  # fmt: skip
-
-
 def encode(message: Message) -> bytes:
     """Raises ControlError for what the format cannot hold (an address with a zone, too many selectors)."""
-    number, write, _ = _BY_TYPE[type(message)]
+    number, write = _WRITERS[type(message)]
     try:
         data = bytes((number,)) + write(message)
-    except (struct.error, ValueError, OverflowError) as error:
+    except (struct.error, ValueError, KeyError, OverflowError) as error:
         raise ControlError("not encodable") from error
     if len(data) > MAX_MESSAGE:
         raise ControlError("too long")
@@ -103,10 +47,10 @@ def encode(message: Message) -> bytes:
 def decode(data: bytes) -> Message:
     """Raises ControlError."""
     reader = _Reader(data)
-    row = _BY_NUMBER.get(reader.number(1))
-    if row is None:
+    read = _READERS.get(reader.number(1))
+    if read is None:
         raise ControlError("unknown message")
-    message = row(reader)
+    message = read(reader)
     reader.end()
     return message
 
@@ -156,11 +100,9 @@ def _endpoint(endpoint: Endpoint) -> bytes:
 
 def _read_endpoint(reader: _Reader) -> Endpoint:
     packed = reader.octets()
-    port = reader.number(2)
-    kind = {0: None, 4: IPv4Address, 16: IPv6Address}.get(len(packed), ControlError)
-    if kind is ControlError:
+    if len(packed) not in (0, 4, 16):
         raise ControlError("no address")
-    return Endpoint(str(kind(packed)) if kind else "", port)
+    return Endpoint(str(ip_address(packed)) if packed else "", reader.number(2))
 
 
 def _selectors(selectors: tuple[Selector, ...]) -> bytes:
@@ -191,3 +133,53 @@ def _sa(sa: InboundSa | OutboundSa) -> bytes:
         _spi(sa.spi), _octets(sa.suite.encode("ascii")), _octets(sa.encr_key), _octets(sa.integ_key),
         _selectors(sa.local_ts), _selectors(sa.remote_ts), struct.pack(">I", sa.hard_packets),
     ))  # fmt: skip
+
+
+def _read_sa(reader: _Reader) -> dict[str, Any]:
+    spi = reader.take(4)
+    try:
+        suite = reader.octets().decode("ascii")
+    except UnicodeDecodeError as error:
+        raise ControlError("not a suite's name") from error
+    return {
+        "spi": spi, "suite": suite, "encr_key": reader.octets(), "integ_key": reader.octets(),
+        "local_ts": _read_selectors(reader), "remote_ts": _read_selectors(reader), "hard_packets": reader.number(4),
+    }  # fmt: skip
+
+
+# One row per message: its number, how its body is written, how it is read.
+_ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader], Message]], ...] = (
+    (
+        1, InstallInbound,
+        lambda m: struct.pack(">HI", m.slot, m.highest) + _sa(m.sa),
+        lambda r: InstallInbound(r.number(2), r.number(4), InboundSa(**_read_sa(r))),
+    ),
+    (
+        2, InstallOutbound,
+        lambda m: struct.pack(">HII", m.slot, m.next_seq, m.epoch) + _sa(m.sa),
+        lambda r: InstallOutbound(r.number(2), r.number(4), r.number(4), OutboundSa(**_read_sa(r))),
+    ),
+    (3, Remove, lambda m: _spi(m.spi), lambda r: Remove(r.take(4))),
+    (
+        4, Rebind,
+        lambda m: _endpoint(m.endpoint.local) + _endpoint(m.endpoint.remote),
+        lambda r: Rebind(DataPathEndpoint(_read_endpoint(r), _read_endpoint(r))),
+    ),
+    (5, SetKeepalive, lambda m: struct.pack(">I", m.milliseconds), lambda r: SetKeepalive(r.number(4))),
+    (64, Ready, lambda m: b"", lambda r: Ready()),
+    (
+        65, IkeReceived,
+        lambda m: _endpoint(m.local) + _endpoint(m.remote) + m.data,
+        lambda r: IkeReceived(_read_endpoint(r), _read_endpoint(r), r.rest()),
+    ),
+    (66, SoftExpired, lambda m: _spi(m.spi), lambda r: SoftExpired(r.take(4))),
+    (67, HardExpired, lambda m: _spi(m.spi), lambda r: HardExpired(r.take(4))),
+    (
+        68, SendRefused,
+        lambda m: _endpoint(m.remote) + struct.pack(">H", m.errno),
+        lambda r: SendRefused(_read_endpoint(r), r.number(2)),
+    ),
+)  # fmt: skip
+
+_WRITERS = {kind: (number, write) for number, kind, write, _ in _ROWS}
+_READERS = {number: read for number, _, _, read in _ROWS}

@@ -29,7 +29,7 @@ class Inner:
     destination_port: int
 
 
-def parse_inner(packet: memoryview) -> Inner | None:
+def parse_inner(packet: bytes | memoryview) -> Inner | None:
     """None for what is not one whole IPv4 or IPv6 packet, perhaps followed by padding."""
     if len(packet) < 20:
         return None
@@ -79,7 +79,7 @@ def _port_meets(selector: Selector, port: int) -> bool:
     return port == IGNORED or ports in (ANY, OPAQUE)
 
 
-def _parse_ipv4(packet: memoryview) -> Inner | None:
+def _parse_ipv4(packet: bytes | memoryview) -> Inner | None:
     first, length, fragment, protocol, source, destination = _IPV4.unpack_from(packet)
     header = (first & 15) * 4
     if header < 20 or not header <= length <= len(packet):
@@ -88,7 +88,7 @@ def _parse_ipv4(packet: memoryview) -> Inner | None:
     return Inner(4, length, protocol, source, destination, *ports)
 
 
-def _parse_ipv6(packet: memoryview) -> Inner | None:
+def _parse_ipv6(packet: bytes | memoryview) -> Inner | None:
     if len(packet) < 40:
         return None
     payload, protocol, source, destination = _IPV6.unpack_from(packet)
@@ -117,7 +117,7 @@ def _parse_ipv6(packet: memoryview) -> Inner | None:
     return None
 
 
-def _ports(transport: memoryview, protocol: int) -> tuple[int, int]:
+def _ports(transport: bytes | memoryview, protocol: int) -> tuple[int, int]:
     if protocol in _WITH_PORTS and len(transport) >= 4:
         source, destination = _PORTS.unpack_from(transport)
         return source, destination

@@ -1,0 +1,100 @@
+"""The data path's process: ``python -m client.core.datapath.child``, started by child_process.py and by nothing else.
+
+Everything is imported before the privileges go, since afterwards the files may not be readable. The arguments are
+numbers: uid, gid, the parent's pid, and the descriptors of the TUN device, the control channel, the shared page and
+the UDP sockets.
+"""
+
+import os
+import socket
+import sys
+import time
+from collections import deque
+
+from client.core.datapath.control import MAX_MESSAGE, ControlError, decode, encode
+from client.core.datapath.messages import HardExpired, Message, Ready, SoftExpired
+from client.core.datapath.page import MAX_SAS, Page
+from client.core.datapath.privileges import PrivilegeError, close_all_but, drop_privileges
+from client.core.datapath.python import PacketLoop
+
+_MAX_CONTROL_BATCH = 16
+_IDLE = 3600.0  # seconds; nothing is due then, epoll merely wants a number
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Carry packets until roved closes the control channel. Exit status: 0 closed, 1 refused to run, 2 bad control."""
+    numbers = [int(argument) for argument in (sys.argv[1:] if argv is None else argv)]
+    (uid, gid, parent, tun, control_fd, page), udp = numbers[:6], numbers[6:]
+    close_all_but([tun, control_fd, page, *udp])
+    try:
+        drop_privileges(uid, gid, parent)
+    except PrivilegeError as error:
+        print(f"rove-datapath: {error}", file=sys.stderr)
+        return 1
+    teller = _Teller(socket.socket(fileno=control_fd))
+    loop = PacketLoop(
+        tun,
+        [socket.socket(fileno=fd) for fd in udp],
+        Page(page),
+        teller.tell,
+        os.urandom,
+        lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME),
+    )
+    loop.watch(control_fd)
+    teller.tell(Ready())
+    try:
+        while not loop.step(_IDLE) or _obey(teller.control, loop):
+            teller.flush()
+    except (ControlError, ValueError) as error:  # never with the octets that were wrong: they may be keys
+        print(f"rove-datapath: {error}", file=sys.stderr)
+        return 2
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # roved died while we were telling it something
+    return 0
+
+
+class _Teller:
+    """Says things to roved without ever waiting for it.
+
+    What cannot be said is lost where that does no harm (IKE is retransmitted) and kept where it would.
+    """
+
+    def __init__(self, control: socket.socket) -> None:
+        self.control = control
+        self._kept: deque[Message] = deque(maxlen=2 * MAX_SAS)
+        control.setblocking(False)
+
+    def tell(self, message: Message) -> None:
+        self.flush()
+        if not self._try(message) and isinstance(message, SoftExpired | HardExpired):
+            self._kept.append(message)
+
+    def flush(self) -> None:
+        while self._kept and self._try(self._kept[0]):
+            self._kept.popleft()
+
+    def _try(self, message: Message) -> bool:
+        try:
+            self.control.send(encode(message))
+        except (BlockingIOError, ControlError):
+            return False
+        return True
+
+
+def _obey(control: socket.socket, loop: PacketLoop) -> bool:
+    """Take what roved says; False when it has gone."""
+    for _ in range(_MAX_CONTROL_BATCH):
+        try:
+            data = control.recv(MAX_MESSAGE)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        if not data:
+            return False
+        loop.apply(decode(data))
+    return True
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,119 @@
+"""Starting the data path's process, hearing from it and ending it; what it is told is process.py's business."""
+
+import asyncio
+import contextlib
+import os
+import pwd
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from client.core.datapath.control import MAX_MESSAGE, ControlError, decode, encode
+from client.core.datapath.messages import Message
+from client.model.cause import Cause, RoveError
+
+DEFAULT_USER = "rove-datapath"
+FALLBACK_USER = "nobody"
+
+_MODULE = "client.core.datapath.child"
+_MAX_BATCH = 64
+_CONTROL_BUFFER = 1 << 20  # installing every SA with many selectors fits, so that sending never waits
+
+
+def find_account(user: str) -> tuple[int, int]:
+    """(uid, gid) of ``user``; where the package made no account of its own, those of nobody.
+
+    Raises RoveError when there is no such account, or it is root.
+    """
+    for name in (user, FALLBACK_USER) if user == DEFAULT_USER else (user,):
+        with contextlib.suppress(KeyError):
+            entry = pwd.getpwnam(name)
+            if entry.pw_uid and entry.pw_gid:
+                return entry.pw_uid, entry.pw_gid
+    raise RoveError(Cause.HOST_SETUP, f"no unprivileged account {user!r} for the data path")
+
+
+class ChildProcess:
+    """One run of the data path. ``on_message`` and ``on_exit`` are called in ``loop``; ``on_exit`` once, at the end."""
+
+    def __init__(
+        self,
+        descriptors: tuple[int, int, Sequence[int]],
+        account: tuple[int, int],
+        loop: asyncio.AbstractEventLoop,
+        on_message: Callable[[Message], None],
+        on_exit: Callable[[str], None],
+    ) -> None:
+        """``descriptors``: TUN, page, UDP sockets. Raises OSError when no process can be started."""
+        self._loop = loop
+        self._on_message = on_message
+        self._on_exit = on_exit
+        self._reason = ""
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            for end in (self._control, theirs):
+                end.setblocking(False)
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CONTROL_BUFFER)
+            tun, page, udp = descriptors
+            passed = (tun, theirs.fileno(), page, *udp)
+            numbers = (*account, os.getpid(), *passed)
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-s", "-m", _MODULE, *map(str, numbers)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=passed,
+                start_new_session=True,
+                cwd="/",
+                env={"PYTHONPATH": str(Path(__file__).resolve().parents[3]), "LC_ALL": "C.UTF-8"},
+            )
+        self.pid = self._process.pid
+        self._pidfd = os.pidfd_open(self.pid)
+        loop.add_reader(self._control.fileno(), self._read)
+        loop.add_reader(self._pidfd, self._exited)
+
+    def send(self, message: Message) -> None:
+        """A child that does not listen is ended, and ``on_exit`` follows. Raises ControlError."""
+        data = encode(message)
+        try:
+            self._control.send(data)
+        except OSError:
+            self.kill("it does not take messages")
+
+    def hang_up(self) -> None:
+        """Close the control channel: the child ends by itself."""
+        if self._control.fileno() >= 0:
+            self._loop.remove_reader(self._control.fileno())
+            self._control.close()
+
+    def kill(self, reason: str) -> None:
+        self._reason = self._reason or reason
+        self._process.kill()  # does nothing once it has been waited for
+
+    def _read(self) -> None:
+        for _ in range(_MAX_BATCH):
+            try:
+                data = self._control.recv(MAX_MESSAGE)
+                message = decode(data) if data else None
+            except BlockingIOError:
+                return
+            except (OSError, ControlError):
+                self.kill("it broke the control protocol")
+                message = None
+            if message is None:
+                self.hang_up()
+                return
+            self._on_message(message)
+            if self._control.fileno() < 0:
+                return
+
+    def _exited(self) -> None:
+        if self._process.poll() is None:
+            return
+        self._loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        if self._control.fileno() >= 0:
+            self._read()  # its last words
+        self.hang_up()
+        self._on_exit(self._reason or f"it ended with status {self._process.returncode}")

@@ -1,0 +1,74 @@
+"""What roved and its data path say to each other."""
+
+from dataclasses import dataclass
+
+from client.core.datapath.base import DataPathEndpoint, InboundSa, OutboundSa
+from client.model.endpoint import Endpoint
+
+
+@dataclass(frozen=True)
+class InstallInbound:
+    """``highest``: everything up to this sequence number has been seen."""
+
+    slot: int
+    highest: int
+    sa: InboundSa
+
+
+@dataclass(frozen=True)
+class InstallOutbound:
+    """``next_seq`` is the first sequence number to use, ``epoch`` how often the data path was restarted."""
+
+    slot: int
+    next_seq: int
+    epoch: int
+    sa: OutboundSa
+
+
+@dataclass(frozen=True)
+class Remove:
+    spi: bytes
+
+
+@dataclass(frozen=True)
+class Rebind:
+    endpoint: DataPathEndpoint
+
+
+@dataclass(frozen=True)
+class SetKeepalive:
+    milliseconds: int
+
+
+@dataclass(frozen=True)
+class Ready:
+    """The data path has dropped its privileges and reads."""
+
+
+@dataclass(frozen=True)
+class IkeReceived:
+    local: Endpoint
+    remote: Endpoint
+    data: bytes
+
+
+@dataclass(frozen=True)
+class SoftExpired:
+    spi: bytes
+
+
+@dataclass(frozen=True)
+class HardExpired:
+    spi: bytes
+
+
+@dataclass(frozen=True)
+class SendRefused:
+    remote: Endpoint
+    errno: int
+
+
+Message = (
+    InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive
+    | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused
+)  # fmt: skip

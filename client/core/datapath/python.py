@@ -1,0 +1,289 @@
+"""The packet loop in Python: the reference data path, and the one that runs everywhere.
+
+One thread, one epoll: TUN → seal → UDP, UDP → open → TUN, and the control channel in between. Whatever arrives is
+taken in batches, so that waiting, time-keeping and counting are paid once for many packets.
+"""
+
+import os
+import select
+import socket
+from collections.abc import Callable, Sequence
+
+from client.core.datapath.base import DataPathEndpoint
+from client.core.datapath.messages import (
+    HardExpired,
+    IkeReceived,
+    InstallInbound,
+    InstallOutbound,
+    Message,
+    Rebind,
+    Remove,
+    SendRefused,
+    SetKeepalive,
+    SoftExpired,
+)
+from client.core.datapath.page import Header, Page, Sa
+from client.core.datapath.sadb import InboundState, OutboundState, OutboundTable, SaState
+from client.core.datapath.udp import (
+    MAX_RUN,
+    MAX_RUN_OCTETS,
+    NON_ESP_MARKER,
+    Ancillary,
+    UdpPort,
+    endpoint_of,
+    prepare_socket,
+)
+from client.core.esp.packet import NEXT_IPV4, NEXT_IPV6, NEXT_NONE, EspError
+from client.model.endpoint import Endpoint
+
+BATCH = 64             # packets from the TUN device, or receive calls on a socket, before looking elsewhere
+KEEPALIVE = b"\xff"    # RFC 3948 §2.3
+REFUSAL_INTERVAL = 1_000_000_000  # ns between two reports about the same destination
+
+_TUN_READ = 0x1_0000
+_OUT = MAX_RUN_OCTETS + 2 * _TUN_READ
+_MIN_ESP = 8
+
+
+class PacketLoop:
+    """``tell`` gets the messages for roved; ``clock`` is CLOCK_BOOTTIME in nanoseconds.
+
+    ``apply`` takes roved's messages; ``step`` waits for packets and carries them.
+    """
+
+    def __init__(
+        self,
+        tun_fd: int,
+        sockets: Sequence[socket.socket],
+        page: Page,
+        tell: Callable[[Message], None],
+        random: Callable[[int], bytes],
+        clock: Callable[[], int],
+    ) -> None:
+        self._tun = tun_fd
+        os.set_blocking(tun_fd, False)
+        for sock in sockets:
+            prepare_socket(sock)
+        self._ports = {sock.family: UdpPort(sock) for sock in sockets}
+        self._by_fd = {port.sock.fileno(): port for port in self._ports.values()}
+        self._words = page.words
+        self._page = page
+        self._tell = tell
+        self._random = random
+        self._clock = clock
+        self._inbound: dict[bytes, InboundState] = {}
+        self._outbound = OutboundTable()
+        self._port: UdpPort | None = None
+        self._remote: Endpoint | None = None
+        self._keepalive = 0
+        self._last_sent = clock()
+        self._told_refusals: dict[tuple[Endpoint, int], int] = {}
+        self._plain = memoryview(bytearray(0x1_0100))
+        self._out = memoryview(bytearray(_OUT))
+        self._epoll = select.epoll()
+        self._epoll.register(tun_fd, select.EPOLLIN)
+        for fd in self._by_fd:
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def watch(self, fd: int) -> None:
+        """Let ``step`` also wake up for ``fd``."""
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def apply(self, message: Message) -> None:
+        """Raises ValueError for keys, slots or messages that make no sense."""
+        match message:
+            case InstallInbound():
+                self._inbound[message.sa.spi] = InboundState(message, self._page)
+            case InstallOutbound():
+                self._outbound.add(OutboundState(message, self._page, self._random))
+            case Remove():
+                self._inbound.pop(message.spi, None)
+                self._outbound.remove(message.spi)
+            case Rebind():
+                self._rebind(message.endpoint)
+            case SetKeepalive():
+                self._keepalive = message.milliseconds * 1_000_000
+            case _:
+                raise ValueError("not a message for a data path")
+
+    def step(self, timeout: float) -> list[int]:
+        """Wait up to ``timeout`` seconds, carry what is there; returns the watched descriptors that are ready."""
+        others = []
+        for fd, events in self._epoll.poll(self._until_keepalive(timeout)):
+            if fd == self._tun:
+                self._carry_out()
+                if events & select.EPOLLERR:  # the device was removed; IKE goes on
+                    self._epoll.unregister(fd)
+            elif (port := self._by_fd.get(fd)) is None:
+                others.append(fd)
+            else:
+                if events & select.EPOLLERR:
+                    self._report_refusals(port)
+                self._carry_in(port)
+        self._send_keepalive()
+        return others
+
+    def _carry_out(self) -> None:
+        """TUN → UDP. Packets of one size are sealed one behind the other and leave together."""
+        port = self._port
+        words, out, tun, carrier, read = self._words, self._out, self._tun, self._outbound.carrier, os.read
+        start = end = size = count = 0
+        touched: OutboundState | None = None
+        for _ in range(BATCH):
+            try:
+                packet = read(tun, _TUN_READ)
+            except OSError:  # nothing left, or the device is down
+                break
+            sa, length = carrier(packet)
+            if sa is None or port is None:
+                self._count(Header.MALFORMED_DROPS if length < 0 else Header.NO_SA_DROPS)
+                continue
+            seq = sa.seq + 1
+            if seq >= sa.threshold and not self._lives(sa, seq):
+                continue
+            sa.seq = seq
+            words[sa.word] = seq  # before the packet leaves: see page.py
+            sealed = sa.seal(packet, NEXT_IPV6 if packet[0] >> 4 == 6 else NEXT_IPV4, seq, out[end:])
+            sa.packets += 1
+            sa.bytes += length
+            if sa is not touched:
+                if touched is not None:
+                    touched.publish(words)
+                touched = sa
+            if count and (sealed > size or count == MAX_RUN or end + sealed - start > MAX_RUN_OCTETS):
+                self._send(port, out[start:end], size)
+                start, count = end, 0
+            if not count:
+                size = sealed
+            count += 1
+            end += sealed
+            if sealed < size or end > MAX_RUN_OCTETS:
+                self._send(port, out[start:end], size)
+                start = end = count = 0
+        if count and port is not None:
+            self._send(port, out[start:end], size)
+        if touched is not None:
+            touched.publish(words)
+            self._last_sent = words[Header.LAST_OUTBOUND] = self._clock()
+
+    def _carry_in(self, port: UdpPort) -> None:
+        """UDP → TUN, and IKE messages to roved (RFC 3948 §2.2)."""
+        words, plain, inbound, buffer = self._words, self._plain, self._inbound, port.buffer
+        authenticated = False
+        touched: InboundState | None = None
+        for _ in range(BATCH):
+            received = port.receive()
+            if received is None:
+                break
+            total, size, ancillary, sender = received
+            for at in range(0, total, size):
+                packet = buffer[at : min(at + size, total)]
+                sa = inbound.get(packet[:4].tobytes())
+                if sa is None or len(packet) < _MIN_ESP:
+                    self._not_esp(packet, port, ancillary, sender)
+                    continue
+                if sa is not touched:
+                    if touched is not None:
+                        touched.publish(words)
+                    touched = sa
+                authenticated |= self._open(sa, packet, plain)
+        if touched is not None:
+            touched.publish(words)
+        if authenticated:
+            words[Header.LAST_INBOUND] = self._clock()
+
+    def _open(self, sa: InboundState, packet: memoryview, plain: memoryview) -> bool:
+        """Was it authentic?"""
+        window = sa.window
+        seq = int.from_bytes(packet[4:8], "big")
+        if not window.is_new(seq):
+            sa.replays += 1
+            return False
+        try:
+            payload, next_header = sa.open(packet, plain)
+        except EspError:
+            sa.auth_failures += 1
+            return False
+        if seq >= sa.threshold and not self._lives(sa, seq):
+            return True
+        window.accept(seq)
+        self._words[sa.word + Sa.SEQ] = window.highest  # before the packet is delivered: see page.py
+        if next_header == NEXT_NONE:
+            return True
+        length = sa.allowed_length(payload)
+        version = payload[0] >> 4 if length > 0 else 0
+        if length <= 0 or next_header != (NEXT_IPV4 if version == 4 else NEXT_IPV6):
+            if length == 0:
+                sa.selector_drops += 1
+            else:
+                self._count(Header.MALFORMED_DROPS)
+            return True
+        sa.packets += 1
+        sa.bytes += length
+        try:
+            os.write(self._tun, payload[:length])
+        except OSError:  # the device is down, or the kernel dislikes the packet
+            self._count(Header.SEND_ERRORS)
+        return True
+
+    def _not_esp(self, packet: memoryview, port: UdpPort, ancillary: Ancillary, sender: tuple[str, int]) -> None:
+        if packet[:4] == NON_ESP_MARKER and len(packet) > 4:
+            self._tell(IkeReceived(port.local(ancillary), endpoint_of(sender), packet[4:].tobytes()))
+        elif len(packet) >= _MIN_ESP:  # shorter: a keepalive (RFC 3948 §2.3), or nothing at all
+            self._count(Header.NO_SA_DROPS)
+
+    def _lives(self, sa: SaState, seq: int) -> bool:
+        """A threshold is reached: tell, and say whether ``seq`` may still be used (RFC 4303 §3.3.3: never wrap)."""
+        if sa.threshold < sa.hard:
+            self._tell(SoftExpired(sa.spi))
+            sa.threshold = sa.hard
+        if seq < sa.hard:
+            return True
+        if sa.hard_told:
+            return False
+        sa.hard_told = True
+        self._tell(HardExpired(sa.spi))
+        return False
+
+    def _rebind(self, endpoint: DataPathEndpoint) -> None:
+        family = socket.AF_INET6 if ":" in endpoint.remote.address else socket.AF_INET
+        self._port = self._ports.get(family)
+        self._remote = endpoint.remote
+        if self._port is not None:
+            self._port.rebind(endpoint)
+
+    def _send(self, port: UdpPort, run: memoryview, size: int) -> None:
+        refusal = port.send(run, size)
+        if refusal:
+            self._count(Header.SEND_ERRORS)
+            if self._remote is not None:
+                self._report(self._remote, refusal)
+
+    def _report_refusals(self, port: UdpPort) -> None:
+        for remote, refusal in port.refusals():
+            self._report(remote, refusal)
+
+    def _report(self, remote: Endpoint, refusal: int) -> None:
+        now = self._clock()
+        if now - self._told_refusals.get((remote, refusal), -REFUSAL_INTERVAL) >= REFUSAL_INTERVAL:
+            if len(self._told_refusals) > 64:
+                self._told_refusals.clear()
+            self._told_refusals[remote, refusal] = now
+            self._tell(SendRefused(remote, refusal))
+
+    def _until_keepalive(self, timeout: float) -> float:
+        if not self._keepalive or self._port is None:
+            return timeout
+        last = max(self._last_sent, self._words[Header.LAST_IKE])
+        return min(timeout, max(0.0, (last + self._keepalive - self._clock()) / 1e9))
+
+    def _send_keepalive(self) -> None:
+        if not self._keepalive or self._port is None:
+            return
+        now = self._clock()
+        if max(self._last_sent, self._words[Header.LAST_IKE]) + self._keepalive <= now:
+            self._last_sent = now
+            self._send(self._port, memoryview(KEEPALIVE), 1)
+
+    def _count(self, counter: Header) -> None:
+        self._words[counter] += 1

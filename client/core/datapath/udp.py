@@ -1,0 +1,183 @@
+"""One UDP socket of the data path: runs of ESP packets in one system call, source addresses, and refusals.
+
+UDP_SEGMENT sends a run of equal datagrams (only the last may be shorter) with one trip through the kernel's stack;
+UDP_GRO brings such runs back. Where the way out cannot do it, packets go one by one.
+"""
+
+import contextlib
+import errno
+import select
+import socket
+import struct
+import sys
+
+from client.core.datapath.base import DataPathEndpoint
+from client.model.endpoint import Endpoint
+
+MAX_RUN = 64          # kernels before 6.9 refuse more segments
+MAX_RUN_OCTETS = 60_000
+NON_ESP_MARKER = bytes(4)  # RFC 3948 §2.2
+RECEIVE = 0x1_0000
+
+Ancillary = list[tuple[int, int, bytes]]
+
+_SOL_UDP = 17
+_IP_PKTINFO = 8
+_UDP_SEGMENT = 103
+_UDP_GRO = 104
+_IP_RECVERR = 11
+_IPV6_RECVERR = 25
+_IP_MTU_DISCOVER = 10
+_IPV6_MTU_DISCOVER = 23
+_PMTUDISC_DONT = 0
+_ANCILLARY_SPACE = 128
+_WAIT_MS = 5
+_SEGMENT_REFUSALS = frozenset((errno.EINVAL, errno.EMSGSIZE, errno.EIO, errno.EOPNOTSUPP, errno.ENOPROTOOPT))
+# An ICMP message for an earlier packet is reported by the next call, which then has not sent anything.
+_PENDING = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO, errno.EACCES))
+
+
+def prepare_socket(sock: socket.socket) -> None:
+    """Set what receiving, refusals and fragmentation need; needs no privilege."""
+    sock.setblocking(False)
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
+        sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
+    with contextlib.suppress(OSError):  # kernels before 5.0: then every datagram comes alone
+        sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
+
+
+def source_ancillary(local: Endpoint) -> Ancillary:
+    """Makes sendmsg use ``local.address`` as the source; an empty or wildcard address leaves it to routing."""
+    if local.address in ("", "0.0.0.0", "::"):  # noqa: S104  compared, not bound
+        return []
+    if ":" in local.address:
+        info = struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, local.address), 0)
+        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)]
+    info = struct.pack("=I4s4s", 0, socket.inet_pton(socket.AF_INET, local.address), bytes(4))
+    return [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
+
+
+def send_marked_ike(sock: socket.socket, data: bytes, endpoint: DataPathEndpoint) -> int:
+    """Send an IKE message behind the non-ESP marker (RFC 3948 §2.2); 0 or the errno."""
+    ancillary = source_ancillary(endpoint.local)
+    remote = (endpoint.remote.address, endpoint.remote.port)
+    for attempt in (1, 2):
+        try:
+            sock.sendmsg((NON_ESP_MARKER, data), ancillary, 0, remote)
+        except OSError as error:
+            if attempt == 2 or error.errno not in _PENDING:
+                return error.errno or errno.EIO
+        else:
+            return 0
+    return 0
+
+
+
+
+class UdpPort:
+    """The data path's view of one socket. ``rebind`` says where ``send`` sends."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.port: int = sock.getsockname()[1]
+        self.buffer = memoryview(bytearray(RECEIVE))
+        self._remote: tuple[str, int] = ("", 0)
+        self._source: Ancillary = []
+        self._runs: dict[int, Ancillary] = {}
+        self._may_segment = True
+
+    def rebind(self, endpoint: DataPathEndpoint) -> None:
+        self._remote = (endpoint.remote.address, endpoint.remote.port)
+        self._source = source_ancillary(endpoint.local)
+        self._runs.clear()
+        self._may_segment = True
+
+    def send(self, run: memoryview, size: int) -> int:
+        """Send datagrams of ``size`` octets each, the last perhaps shorter. 0, or the errno of what was refused."""
+        if len(run) <= size:
+            return self._send(run, self._source)
+        if self._may_segment:
+            refusal = self._send(run, self._run_ancillary(size))
+            if refusal not in _SEGMENT_REFUSALS:
+                return refusal
+            # Larger than the MTU (it will be fragmented), or an interface without checksum offload.
+            self._may_segment = False
+        refusal = 0
+        for at in range(0, len(run), size):
+            refusal = self._send(run[at : at + size], self._source) or refusal
+        return refusal
+
+    def receive(self) -> tuple[int, int, Ancillary, tuple[str, int]] | None:
+        """(octets in ``buffer``, size of each datagram in them, ancillary data, sender); None when there is none."""
+        try:
+            length, ancillary, _, sender = self.sock.recvmsg_into((self.buffer,), _ANCILLARY_SPACE)
+        except OSError:  # nothing there, or an ICMP message, which the error queue has too
+            return None
+        for level, kind, data in ancillary:
+            if kind == _UDP_GRO and level == _SOL_UDP:
+                return length, max(1, int.from_bytes(data[:4], sys.byteorder)), ancillary, sender
+        return length, length, ancillary, sender
+
+    def local(self, ancillary: Ancillary) -> Endpoint:
+        """Which of our addresses a datagram came to."""
+        for level, kind, data in ancillary:
+            if level == socket.IPPROTO_IP and kind == _IP_PKTINFO and len(data) >= 12:
+                return Endpoint(socket.inet_ntop(socket.AF_INET, data[8:12]), self.port)
+            if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO and len(data) >= 16:
+                return Endpoint(socket.inet_ntop(socket.AF_INET6, data[:16]), self.port)
+        return Endpoint("", self.port)
+
+    def refusals(self) -> list[tuple[Endpoint, int]]:
+        """Empty the error queue: where a packet of ours was going, and the errno its ICMP answer means."""
+        found: list[tuple[Endpoint, int]] = []
+        for _ in range(MAX_RUN):
+            try:
+                _, ancillary, _, remote = self.sock.recvmsg(64, 512, socket.MSG_ERRQUEUE)
+            except OSError:
+                break
+            for level, kind, data in ancillary:
+                ip = level == socket.IPPROTO_IP and kind == _IP_RECVERR
+                ipv6 = level == socket.IPPROTO_IPV6 and kind == _IPV6_RECVERR
+                if (ip or ipv6) and len(data) >= 4 and remote:
+                    found.append((endpoint_of(remote), int.from_bytes(data[:4], sys.byteorder)))
+        return found
+
+    def _send(self, data: memoryview, ancillary: Ancillary) -> int:
+        for attempt in (1, 2):
+            try:
+                self.sock.sendmsg((data,), ancillary, 0, self._remote)
+            except BlockingIOError:
+                # The interface's queue is full. Packets wait in the TUN device's queue meanwhile, which is its job.
+                poll = select.poll()
+                poll.register(self.sock, select.POLLOUT)
+                poll.poll(_WAIT_MS)
+                if attempt == 2:
+                    return errno.EAGAIN
+            except OSError as error:
+                if attempt == 2 or error.errno not in _PENDING:
+                    return error.errno or errno.EIO
+            else:
+                return 0
+        return 0
+
+    def _run_ancillary(self, size: int) -> Ancillary:
+        ancillary = self._runs.get(size)
+        if ancillary is None:
+            if len(self._runs) > 256:
+                self._runs.clear()
+            ancillary = self._runs[size] = [*self._source, (_SOL_UDP, _UDP_SEGMENT, struct.pack("=H", size))]
+        return ancillary
+
+
+def endpoint_of(address: tuple[str, int]) -> Endpoint:
+    """From Python's socket address, without the zone."""
+    return Endpoint(address[0].partition("%")[0], address[1])
+
+
+
