@@ -1,0 +1,234 @@
+"""The agents in the users' sessions: who is registered, whom to ask, and what of their answers to believe.
+
+An agent is an unprivileged process. Its replies are checked for type and size; what it says goes to its own
+connection only, and its words are made plain before anybody reads them.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from dbus_fast import Message, MessageFlag, MessageType
+from dbus_fast.aio import MessageBus
+
+from client.bus.interface import AGENT_INTERFACE, AGENT_METHODS, AGENT_PATH, error_code
+from client.core.helper.log import plain
+from client.model.cause import Cause, RoveError
+
+KINDS = ("cli", "agent", "tray")
+MAX_AGENTS = 64
+MAX_AGENTS_PER_USER = 8
+ANSWER_TIMEOUT = 30.0             # s, where nobody types: a smartcard signature takes up to some seconds
+MAX_CERTIFICATES, MAX_CERTIFICATE = 16, 65536
+MAX_SIGNATURES, MAX_SIGNATURE_NAME = 32, 64
+MAX_SIGNATURE = 8192
+MAX_EAP = 65535                   # RFC 3748 §4: two octets of length
+MSK_SIZES = range(64, 257)        # RFC 3748 §7.10: at least 64
+
+# Errors an agent may give; anything else it says is CREDENTIAL_UNUSABLE.
+_ITS_CAUSES = frozenset({
+    Cause.NO_AGENT, Cause.PROMPT_CANCELLED, Cause.PROMPT_UNANSWERED, Cause.CREDENTIAL_UNUSABLE, Cause.USER_REFUSED,
+    Cause.EAP_METHOD_UNSUPPORTED, Cause.BAD_SETTINGS, Cause.PROTOCOL_ERROR, Cause.GATEWAY_UNTRUSTED,
+    Cause.GATEWAY_EXPIRED, Cause.GATEWAY_WRONG_NAME, Cause.GATEWAY_KEY_USAGE})
+# The agent is not there, or is none: ask the next.
+_NO_REPLY = "org.freedesktop.DBus.Error.NoReply"
+_GONE = frozenset(f"org.freedesktop.DBus.Error.{name}" for name in (
+    "ServiceUnknown", "NameHasNoOwner", "UnknownMethod", "UnknownObject", "UnknownInterface", "NoReply",
+    "Disconnected", "AccessDenied"))
+
+
+@dataclass(frozen=True)
+class Agent:
+    sender: str
+    uid: int
+    pid: int
+    kind: str                     # one of KINDS
+    order: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """``certificates`` DER, own first; ``signatures`` keys of auth.SIGNATURES; ``identity`` for IDi, may be empty."""
+
+    certificates: tuple[bytes, ...]
+    signatures: tuple[str, ...]
+    identity: str
+
+
+@dataclass(frozen=True)
+class EapAnswer:
+    """``response`` empty: nothing to send; ``msk`` empty: the method has made none (yet)."""
+
+    response: bytes
+    msk: bytes = field(repr=False)
+
+
+class AgentRegistry:
+    """``is_active(pid)``: does the process belong to an active session (Sessions.is_active)?"""
+
+    def __init__(self, bus: MessageBus, is_active: Callable[[int], Awaitable[bool]]) -> None:
+        self._bus = bus
+        self._is_active = is_active
+        self._agents: dict[str, Agent] = {}
+        self._order = itertools.count()
+
+    def register(self, sender: str, uid: int, pid: int, kind: str) -> None:
+        """Again: the new kind counts. Raises RoveError(NOT_AUTHORISED) when there are too many."""
+        others = [agent for agent in self._agents.values() if agent.sender != sender]
+        if len(others) >= MAX_AGENTS or sum(agent.uid == uid for agent in others) >= MAX_AGENTS_PER_USER:
+            raise RoveError(Cause.NOT_AUTHORISED, "there are too many agents")
+        self._agents[sender] = Agent(sender, uid, pid, kind, next(self._order))
+
+    def remove(self, sender: str) -> None:
+        self._agents.pop(sender, None)
+
+    def has(self, sender: str) -> bool:
+        return sender in self._agents
+
+    async def candidates(self, uid: int, connect_sender: str | None) -> list[Agent]:
+        """Whom to ask for this user, in order: who called Connect, the tray of the active session, the others."""
+        mine = [agent for agent in self._agents.values() if agent.uid == uid]
+        trays = [agent for agent in mine if agent.kind == "tray"]
+        active = {agent.sender for agent in trays if await self._is_active(agent.pid)} if len(mine) > 1 else set()
+        return sorted(mine, key=lambda agent: (agent.sender != connect_sender, agent.sender not in active,
+                                               agent.kind != "tray", agent.order))
+
+    async def call(self, sender: str, method: str, arguments: list[Any], patience: float) -> Any:
+        """One call of AGENT_METHODS → the reply's value, None where there is none.
+
+        Raises RoveError: NO_AGENT (gone, or declines), PROMPT_UNANSWERED (``patience`` s passed),
+        CREDENTIAL_UNUSABLE (answers nonsense), or what the agent said.
+        """
+        row = AGENT_METHODS[method]
+        message = self._message(sender, method, arguments)
+        try:
+            async with asyncio.timeout(patience):
+                reply = await self._bus.call(message)
+        except TimeoutError as error:
+            raise RoveError(Cause.PROMPT_UNANSWERED, f"no answer within {patience:.0f} s") from error
+        if reply.message_type is MessageType.ERROR:
+            if reply.error_name == _NO_REPLY and self.has(sender):
+                # The daemon's own limit on replies; had the agent left the bus we would have been told before.
+                raise RoveError(Cause.PROMPT_UNANSWERED, "the bus gave up waiting for the agent")
+            raise _its_error(reply)
+        if reply.signature != row.returns:
+            raise _nonsense(f"{method} answered with signature {plain(reply.signature, 40)!r}")
+        return None if not reply.body else reply.body if len(reply.body) > 1 else reply.body[0]
+
+    def tell_cancel(self, sender: str, profile: str) -> None:
+        """End of the attempt, without waiting for an answer."""
+        if sender in self._agents and self._bus.connected:
+            message = self._message(sender, "Cancel", [profile])
+            message.flags = MessageFlag.NO_REPLY_EXPECTED
+            self._bus.send(message)
+
+    @staticmethod
+    def _message(sender: str, method: str, arguments: list[Any]) -> Message:
+        return Message(destination=sender, path=AGENT_PATH, interface=AGENT_INTERFACE, member=method,
+                       signature=AGENT_METHODS[method].signature, body=arguments)
+
+
+class AgentSession:
+    """One connection's way to its user. ``prepare`` begins an attempt and picks the agent the rest of it sticks to.
+
+    ``uid`` is whom to ask: who called Connect, for the machine's profiles too.
+    """
+
+    def __init__(self, registry: AgentRegistry, uid: int, connect_sender: str | None, profile: str,
+                 profile_toml: str) -> None:
+        self.uid = uid
+        self._registry = registry
+        self._connect_sender = connect_sender
+        self._profile = profile
+        self._toml = profile_toml
+        self._bound: str | None = None
+
+    async def prepare(self, reason: str, deadline: float) -> Prepared:
+        """Ask for what is missing now; ``reason`` "connect"|"reconnect"|"reauth", ``deadline`` in s from now.
+
+        Raises RoveError: NO_AGENT, PROMPT_CANCELLED, PROMPT_UNANSWERED, CREDENTIAL_UNUSABLE …
+        """
+        self.cancel()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + deadline
+        for agent in await self._registry.candidates(self.uid, self._connect_sender):
+            remaining = max(0.0, end - loop.time())
+            self._bound = agent.sender          # from here ``cancel`` reaches it, also while it prompts
+            try:
+                return _prepared(await self._registry.call(
+                    agent.sender, "Prepare", [self._profile, self._toml, reason, remaining], remaining))
+            except RoveError as error:
+                if error.cause is not Cause.NO_AGENT:
+                    self.cancel()
+                    raise
+                self._bound = None
+            except asyncio.CancelledError:
+                self.cancel()
+                raise
+        raise RoveError(Cause.NO_AGENT, "nobody is there to ask: no agent of this user answers")
+
+    async def sign_ike_auth(self, ike_sa_init: bytes, nonce_r: bytes, maced_id: bytes, int_auth: bytes,
+                            algorithm: str) -> bytes:
+        """The raw signature. Raises RoveError, like all that follow; NO_AGENT when the agent has gone."""
+        return _octets(await self._ask("SignIkeAuth", ike_sa_init, nonce_r, maced_id, int_auth, algorithm),
+                       range(1, MAX_SIGNATURE + 1), "SignIkeAuth")
+
+    async def psk_auth(self, prf: str, octets: bytes) -> bytes:
+        """prf(prf(PSK, "Key Pad for IKEv2"), octets): RFC 7296 §2.15."""
+        return _octets(await self._ask("PskAuth", prf, octets), range(16, 65), "PskAuth")
+
+    async def eap(self, packet: bytes, patience: float = ANSWER_TIMEOUT) -> EapAnswer:
+        """A larger ``patience`` where the method may prompt (in s)."""
+        response, msk = await self._ask("Eap", packet, patience=patience)
+        return EapAnswer(_octets(response, range(MAX_EAP + 1), "Eap"), _octets(msk, (0, *MSK_SIZES), "Eap"))
+
+    def cancel(self) -> None:
+        """The attempt is over, well or not: the agent forgets what it held. Idempotent."""
+        if self._bound is not None:
+            self._registry.tell_cancel(self._bound, self._profile)
+            self._bound = None
+
+    async def _ask(self, method: str, *arguments: Any, patience: float = ANSWER_TIMEOUT) -> Any:
+        if self._bound is None or not self._registry.has(self._bound):
+            raise RoveError(Cause.NO_AGENT, "the agent that began this attempt has gone")
+        return await self._registry.call(self._bound, method, [self._profile, *arguments], patience)
+
+
+def _prepared(value: dict[str, Any]) -> Prepared:
+    fields = {key: (variant.signature, variant.value) for key, variant in value.items()}
+    expected = {"certificates": ("aay", []), "signatures": ("as", []), "identity": ("s", "")}
+    for key, (signature, empty) in expected.items():
+        if fields.setdefault(key, (signature, empty))[0] != signature:
+            raise _nonsense(f"Prepare: {key} is not of type {signature}")
+    certificates, signatures, identity = (fields[key][1] for key in expected)
+    if len(certificates) > MAX_CERTIFICATES or any(not 0 < len(der) <= MAX_CERTIFICATE for der in certificates):
+        raise _nonsense(f"Prepare: more than {MAX_CERTIFICATES} certificates, or one larger than 64 KiB")
+    if len(signatures) > MAX_SIGNATURES or any(len(name) > MAX_SIGNATURE_NAME for name in signatures):
+        raise _nonsense("Prepare: too many signature algorithms")
+    if len(identity) > 1024 or identity != plain(identity, 1024):
+        raise _nonsense("Prepare: the identity is not one line of at most 1024 characters")
+    return Prepared(tuple(map(bytes, certificates)), tuple(signatures), identity)
+
+
+def _octets(value: Any, sizes: range | tuple[int, ...], method: str) -> bytes:
+    if len(value) not in sizes:
+        raise _nonsense(f"{method} answered with {len(value)} octets")
+    return bytes(value)
+
+
+def _nonsense(detail: str) -> RoveError:
+    return RoveError(Cause.CREDENTIAL_UNUSABLE, f"the agent's answer cannot be used: {detail}")
+
+
+def _its_error(reply: Message) -> RoveError:
+    name = reply.error_name or ""
+    detail = plain(reply.body[0], 300) if reply.signature == "s" else ""
+    if name in _GONE:
+        return RoveError(Cause.NO_AGENT, detail)
+    try:
+        cause = Cause.from_code(error_code(name) or "")
+    except KeyError:
+        return RoveError(Cause.CREDENTIAL_UNUSABLE, f"{plain(name, 100)} {detail}".strip())
+    return RoveError(cause if cause in _ITS_CAUSES else Cause.CREDENTIAL_UNUSABLE, detail)

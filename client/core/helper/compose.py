@@ -1,0 +1,90 @@
+"""roved's parts put together: who knows whom, in one place."""
+
+import asyncio
+import logging
+import time
+from pathlib import Path
+
+from dbus_fast import BusType, Message, NameFlag, RequestNameReply
+from dbus_fast.aio import MessageBus
+
+from client.bus.interface import BUS_NAME
+from client.core.helper.agents import AgentRegistry
+from client.core.helper.authorize import Authority
+from client.core.helper.events import Subscribers
+from client.core.helper.log import LogBook
+from client.core.helper.methods import Methods
+from client.core.helper.owner import Owner
+from client.core.helper.protocols import ManagerFactory, Surroundings
+from client.core.helper.service import Service
+from client.core.helper.sessions import Sessions
+from client.core.helper.store import ProfileStore
+from client.model.state import rfc3339
+
+_logger = logging.getLogger("rove.main")
+
+
+async def connect_bus() -> MessageBus:
+    """The system bus, or what DBUS_SYSTEM_BUS_ADDRESS says. Raises OSError, ValueError, EOFError.
+
+    Descriptor passing is not negotiated: no method takes any, and so nobody can fill our table with them.
+    """
+    return await MessageBus(bus_type=BusType.SYSTEM).connect()
+
+
+class Roved:
+    """``start``, ``open`` once the host is clean, ``stop``."""
+
+    def __init__(self, bus: MessageBus, manager_factory: ManagerFactory, config_dir: Path, state_dir: Path,
+                 run_dir: Path) -> None:
+        self._bus = bus
+        self._log = LogBook(time.time)
+        self._subscribers = Subscribers(bus)
+        self._log.on_line = self._subscribers.publish_line
+        self._manager = manager_factory(Surroundings(self._subscribers.publish, self._log, run_dir, state_dir))
+        self._sessions = Sessions(bus, self._user_left)
+        self._agents = AgentRegistry(bus, self._sessions.is_active)
+        self._methods = Methods(self._manager, ProfileStore(state_dir, config_dir), self._agents, self._subscribers,
+                                self._log, rfc3339(time.time()))
+        self._service = Service(bus, Authority(bus), self._methods.handlers(), self._name_gone, self._signal)
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> bool:
+        """Take the name. False: another roved has it."""
+        await self._service.start()
+        await self._sessions.start()
+        return await self._bus.request_name(BUS_NAME, NameFlag.DO_NOT_QUEUE) is RequestNameReply.PRIMARY_OWNER
+
+    def open(self) -> None:
+        self._service.open()
+
+    async def stop(self) -> None:
+        """Tunnels down, host clean, name released, in this order: who waits for the name to go may rely on it."""
+        await self._service.stop()
+        try:
+            await self._manager.shutdown()
+        finally:
+            self._methods.close()
+            if self._bus.connected:
+                await self._bus.release_name(BUS_NAME)
+                self._bus.disconnect()
+
+    def _name_gone(self, name: str) -> None:
+        self._agents.remove(name)
+        self._subscribers.remove(name)
+
+    def _signal(self, message: Message) -> None:
+        self._sessions.handle_signal(message)
+
+    def _user_left(self, uid: int) -> None:
+        """A user's tunnels end with the last session; the machine's stay."""
+        task = asyncio.get_running_loop().create_task(self._end_of(Owner(uid)))
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    async def _end_of(self, owner: Owner) -> None:
+        for state in self._manager.states(owner):
+            try:
+                await self._manager.disconnect(owner, state.name)
+            except Exception:       # one that fails must not keep the others up
+                _logger.exception("disconnecting after the user has left")

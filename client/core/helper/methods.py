@@ -1,0 +1,167 @@
+"""What roved's D-Bus methods do. The caller is authorised for the row's action when these run.
+
+Answers about other users' profiles are those about profiles that do not exist.
+"""
+
+import asyncio
+import functools
+import json
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from dbus_fast import ErrorType, Variant
+
+from client.bus.interface import ACTION_MANAGE_SYSTEM, ACTION_OTHERS, METHODS
+from client.core.helper.agents import KINDS, AgentRegistry, AgentSession
+from client.core.helper.events import Subscribers
+from client.core.helper.log import LogBook
+from client.core.helper.owner import SYSTEM, Owner
+from client.core.helper.protocols import ConnectionManager
+from client.core.helper.service import Caller, CallError, Handler
+from client.core.helper.store import NOT_THERE, ProfileStore, Stored
+from client.model.cause import Cause, RoveError
+from client.model.state import State, TunnelState, status_document
+
+MAX_TIMEOUT = 86400.0         # s
+
+T = TypeVar("T")
+
+
+class Methods:
+    """One coroutine per row of METHODS, in its order. ``started`` is RFC 3339: since when nothing was connected."""
+
+    def __init__(self, manager: ConnectionManager, store: ProfileStore, agents: AgentRegistry,
+                 subscribers: Subscribers, log: LogBook, started: str) -> None:
+        self._manager = manager
+        self._store = store
+        self._agents = agents
+        self._subscribers = subscribers
+        self._log = log
+        self._started = started
+        # One thread: the disk does not hold up the event loop, and changes happen one after the other.
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
+
+    def handlers(self) -> dict[str, Handler]:
+        names: dict[str, Handler] = {
+            "ImportProfile": self.import_profile, "ListProfiles": self.list_profiles,
+                 "GetProfile": self.get_profile, "DeleteProfile": self.delete_profile, "Connect": self.connect,
+                 "Disconnect": self.disconnect, "Rekey": self.rekey, "Status": self.status,
+                 "Subscribe": self.subscribe, "Unsubscribe": self.unsubscribe, "Log": self.log,
+                 "RegisterAgent": self.register_agent, "UnregisterAgent": self.unregister_agent}
+        return {name: names[name] for name in METHODS}
+
+    def close(self) -> None:
+        self._worker.shutdown(wait=True)
+
+    async def import_profile(self, caller: Caller, text: str, system: bool) -> str:
+        if system:
+            await _need(caller, ACTION_MANAGE_SYSTEM)
+        owner = SYSTEM if system else Owner(caller.uid)
+        return (await self._in_store(self._store.add, owner, text)).name
+
+    async def list_profiles(self, caller: Caller) -> str:
+        return json.dumps([
+            {"name": stored.name, "system": owner == SYSTEM,
+             "auth": stored.profile.user.auth if stored.profile else "",
+             "gateway": stored.profile.gateway.address[0] if stored.profile else "",
+             "state": self._state(owner, stored.name).state, **({"error": stored.error} if stored.error else {})}
+            for owner in (Owner(caller.uid), SYSTEM) for stored in await self._in_store(self._store.all, owner)])
+
+    async def get_profile(self, caller: Caller, name: str) -> str:
+        return (await self._find(caller, name)).text
+
+    async def delete_profile(self, caller: Caller, name: str) -> None:
+        owner = (await self._find(caller, name)).owner
+        if owner == SYSTEM:
+            await _need(caller, ACTION_MANAGE_SYSTEM)
+        if self._manager.is_active(owner, name):
+            raise RoveError(Cause.ALREADY_ACTIVE, "the profile is in use; disconnect it first")
+        await self._in_store(self._store.delete, owner, name)
+
+    async def connect(self, caller: Caller, name: str, deadline: float) -> None:
+        if not 0 <= deadline <= MAX_TIMEOUT:      # also false for NaN
+            raise CallError(ErrorType.INVALID_ARGS, f"the timeout is 0 (none) to {MAX_TIMEOUT:.0f} seconds")
+        stored = await self._find(caller, name)
+        if stored.profile is None:
+            raise RoveError(Cause.BAD_SETTINGS, stored.error)
+        if self._manager.is_active(stored.owner, name):
+            raise RoveError(Cause.ALREADY_ACTIVE, "it is connected or connecting already")
+        agent = AgentSession(self._agents, caller.uid, caller.sender, name, stored.text)
+        await self._manager.connect(stored.owner, stored.profile, agent, deadline)
+
+    async def disconnect(self, caller: Caller, name: str) -> None:
+        own = Owner(caller.uid)
+        if not name:
+            await asyncio.gather(*(self._manager.disconnect(own, state.name) for state in self._manager.states(own)))
+            return
+        for owner in (own, SYSTEM):
+            # The file of a profile that runs may have been removed by hand: the manager is asked first.
+            if self._manager.is_active(owner, name) or await self._exists(owner, name):
+                await self._manager.disconnect(owner, name)
+                return
+        # Asked whether or not somebody has a connection of this name: the answer must not tell.
+        others = await caller.may(ACTION_OTHERS)
+        theirs = [owner for owner in self._manager.owners() if others and self._manager.is_active(owner, name)]
+        if not theirs:
+            raise RoveError(Cause.NO_SUCH_PROFILE, NOT_THERE)
+        await asyncio.gather(*(self._manager.disconnect(owner, name) for owner in theirs))
+
+    async def rekey(self, caller: Caller, name: str, what: str) -> None:
+        if what not in ("child", "ike"):
+            raise CallError(ErrorType.INVALID_ARGS, 'rekey what: "child" or "ike"')
+        owner = (await self._find(caller, name)).owner
+        if not self._manager.is_active(owner, name):
+            raise CallError(ErrorType.FAILED, f"{name} is not connected")
+        await self._manager.rekey(owner, name, what)
+
+    async def status(self, caller: Caller, name: str) -> str:
+        owners = (Owner(caller.uid), SYSTEM)
+        states = [state for owner in owners for state in self._manager.states(owner) if name in ("", state.name)]
+        if name and not states:
+            states = [self._state((await self._find(caller, name)).owner, name)]
+        return json.dumps(status_document(states))
+
+    async def subscribe(self, caller: Caller) -> None:
+        self._subscribers.add(caller.sender, caller.uid)
+
+    async def unsubscribe(self, caller: Caller) -> None:
+        self._subscribers.remove(caller.sender)
+
+    async def log(self, caller: Caller, since: float) -> str:
+        if not math.isfinite(since):
+            raise CallError(ErrorType.INVALID_ARGS, "the time is Unix time in seconds")
+        return json.dumps([line.to_json() for line in self._log.since(since, caller.uid)])
+
+    async def register_agent(self, caller: Caller, options: dict[str, Variant]) -> None:
+        kind = options.get("kind")
+        if kind is None or kind.value not in KINDS:
+            raise CallError(ErrorType.INVALID_ARGS, f"kind is one of {', '.join(KINDS)}")
+        self._agents.register(caller.sender, caller.uid, caller.pid, kind.value)
+
+    async def unregister_agent(self, caller: Caller) -> None:
+        self._agents.remove(caller.sender)
+
+    async def _find(self, caller: Caller, name: str) -> Stored:
+        """The caller's own profile, else the machine's. Raises RoveError(NO_SUCH_PROFILE)."""
+        own = Owner(caller.uid)
+        owner = own if await self._exists(own, name) else SYSTEM
+        return await self._in_store(self._store.load, owner, name)
+
+    async def _exists(self, owner: Owner, name: str) -> bool:
+        return await self._in_store(self._store.exists, owner, name)
+
+    def _state(self, owner: Owner, name: str) -> TunnelState:
+        known = {state.name: state for state in self._manager.states(owner)}
+        return known.get(name) or TunnelState(name, State.DISCONNECTED.value, self._started)
+
+    async def _in_store(self, function: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._worker, functools.partial(function, *arguments))
+
+
+async def _need(caller: Caller, action: str) -> None:
+    """Raises RoveError(NOT_AUTHORISED)."""
+    if not await caller.may(action):
+        raise RoveError(Cause.NOT_AUTHORISED, f"polkit does not allow {action} here")

@@ -1,0 +1,61 @@
+"""The seam between roved's D-Bus face and the machinery that runs tunnels.
+
+The face (service, methods) authorises, checks and stores; a ``ConnectionManager`` connects. Tests of the face use a
+recording manager, tests of the manager need no bus.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from client.core.helper.agents import AgentSession
+from client.core.helper.log import LogBook
+from client.core.helper.owner import Owner
+from client.model.profile import Profile
+from client.model.state import TunnelState
+
+# owner, and the document of ``Event`` without "time" (client.bus.interface); called in roved's event loop
+OnEvent = Callable[[Owner, dict[str, Any]], None]
+
+
+class ConnectionManager(Protocol):
+    """Runs connections; one per (owner, profile name). Every method may raise RoveError."""
+
+    async def connect(self, owner: Owner, profile: Profile, agent: AgentSession, deadline: float) -> None:
+        """Start, and return once the attempt runs; progress and failure come as events.
+
+        ``agent`` asks the user who called Connect; it serves this connection until it ends (``prepare`` once per
+        attempt). ``deadline`` in seconds from now, 0 = none: what has not connected by then fails with TIMEOUT or a better cause. Raises ALREADY_ACTIVE, ANOTHER_FULL_TUNNEL.
+        """
+
+    async def disconnect(self, owner: Owner, name: str) -> None:
+        """Returns when the host is clean. A connection that is not active is no error."""
+
+    async def rekey(self, owner: Owner, name: str, what: str) -> None:
+        """``what`` is "child" or "ike"; the connection is active."""
+
+    def states(self, owner: Owner) -> list[TunnelState]:
+        """The connections of this owner that were started, also failed ones, in no particular order."""
+
+    def is_active(self, owner: Owner, name: str) -> bool:
+        """Is there something that must be disconnected before the profile may go?"""
+
+    def owners(self) -> list[Owner]:
+        """Everyone who has a connection."""
+
+    async def shutdown(self) -> None:
+        """All tunnels down, the host as it was before."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What roved gives its manager. ``on_event`` is called in the event loop; "log" events come from ``log``."""
+
+    on_event: OnEvent
+    log: LogBook
+    run_dir: Path
+    state_dir: Path
+
+
+ManagerFactory = Callable[[Surroundings], ConnectionManager]
