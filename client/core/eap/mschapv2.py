@@ -90,7 +90,8 @@ class MsChapV2:
         if opcode == OpCode.FAILURE and self._step is _Step.RESPONDED:
             self._step = _Step.REFUSED
             # draft §2.6: acknowledged, and never answered with a second guess, whatever its R flag says
-            return MethodReply(bytes((OpCode.FAILURE,)), refused=_failure_text(_unpack(data)[1]))
+            reason, words = _failure_text(_unpack(data)[1])
+            return MethodReply(bytes((OpCode.FAILURE,)), refused=reason, words=words)
         raise EapError(Cause.PROTOCOL_ERROR, f"EAP-MSCHAPv2 OpCode {opcode} does not belong here")
 
     def _respond(self, identifier: int, value: bytes) -> MethodReply:
@@ -129,11 +130,9 @@ def _unpack(data: bytes) -> tuple[int, bytes]:
     return data[1], data[4:length]
 
 
-def _failure_text(message: bytes) -> str:
-    """``E=691 R=0 C=… V=3 M=text`` → a line for the user with the gateway's words (RFC 2759 §6)."""
+def _failure_text(message: bytes) -> tuple[str, str]:
+    """``E=691 R=0 C=… V=3 M=text`` → why, and the gateway's words (RFC 2759 §6)."""
     error = _ERROR.search(message)
-    code = int(error[1]) if error else 0
     words = _MESSAGE.search(message)
-    parts = [FAILURES.get(code, "refused"), f"(E={code})" if error else ""]
-    said = safe_text(words[1]) if words else ""
-    return " ".join(filter(None, parts)) + (f'; the gateway says: "{said}"' if said else "")
+    reason = f"{FAILURES.get(int(error[1]), 'refused')} (E={int(error[1])})" if error else "refused"
+    return reason, safe_text(words[1]) if words else ""

@@ -14,11 +14,15 @@ MAX_IDENTITY = 1020     # RFC 3748 §5.1 and the smallest EAP MTU
 
 @dataclass(frozen=True)
 class MethodReply:
-    """``data`` is the response's type-data; ``msk`` once both sides are proven; ``refused`` says why not."""
+    """``data`` is the response's type-data; ``msk`` once both sides are proven; ``refused`` says why not.
+
+    ``words`` are the gateway's own about it, already safe.
+    """
 
     data: bytes
     msk: bytes = field(default=b"", repr=False)
     refused: str = ""
+    words: str = ""
 
 
 class Method(Protocol):
@@ -118,8 +122,9 @@ class EapPeer:
             raise EapError(Cause.PROTOCOL_ERROR, f"{type_name(request.type)} in the middle of another method")
         reply = self._method.process(request.data)
         self._msk = reply.msk or self._msk
-        self._refused = reply.refused or self._refused
-        return EapResult(_respond(request, reply.data), refused=reply.refused)
+        if reply.refused:
+            self._refused = reply.refused + (f'; the gateway says: "{reply.words}"' if reply.words else "")
+        return EapResult(_respond(request, reply.data), notice=reply.words, refused=reply.refused)
 
     def _finish(self, packet: EapPacket) -> EapResult:
         # RFC 3748 §4.2 wants the Identifier of the last response; some servers count one further.
