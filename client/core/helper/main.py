@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from client.agent.harden import harden_process
@@ -17,11 +17,14 @@ from client.core.helper.log import set_up_logging
 from client.core.helper.protocols import ManagerFactory
 from client.model.cause import RoveError
 
+CleanUp = Callable[[bool], Iterable[str]]     # (also what is meant to stay?) → what was removed
+
 _logger = logging.getLogger("rove.main")
 
 
-def main(argv: Sequence[str] | None = None, manager_factory: ManagerFactory | None = None) -> int:
-    """Entry point of ``roved``; ``manager_factory`` defaults to the real tunnels. Returns the exit status."""
+def main(argv: Sequence[str] | None = None, manager_factory: ManagerFactory | None = None,
+         clean_up: CleanUp | None = None) -> int:
+    """Entry point of ``roved``; the factory and ``clean_up`` default to the real ones. Returns the exit status."""
     arguments = _parser().parse_args(argv)
     harden_process()
     set_up_logging(arguments.debug)
@@ -29,13 +32,15 @@ def main(argv: Sequence[str] | None = None, manager_factory: ManagerFactory | No
     if arguments.all and not arguments.cleanup:
         _parser().error("--all goes with --cleanup")
     try:
+        if clean_up is None:
+            from client.core.platform.cleanup import clean_up
         if arguments.cleanup:
-            _clean_up(arguments.all)
+            _clean_up(clean_up, arguments.all)
             return 0
         if manager_factory is None:
             from client.core.helper.manager import Manager  # pulls in the engine: not for --cleanup
             manager_factory = Manager
-        return asyncio.run(_serve(manager_factory))
+        return asyncio.run(_serve(manager_factory, clean_up))
     except RoveError as error:
         _logger.error("%s", error)
         return 1
@@ -59,13 +64,12 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _clean_up(everything: bool) -> None:
-    from client.core.platform.cleanup import clean_up
+def _clean_up(clean_up: CleanUp, everything: bool) -> None:
     for line in clean_up(everything):
         _logger.info("removed: %s", line)
 
 
-async def _serve(manager_factory: ManagerFactory) -> int:
+async def _serve(manager_factory: ManagerFactory, clean_up: CleanUp) -> int:
     from client.core.helper.compose import Roved, connect_bus  # D-Bus: not for --cleanup
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,7 +85,7 @@ async def _serve(manager_factory: ManagerFactory) -> int:
         _logger.error("%s is taken: another roved is running", BUS_NAME)
         bus.disconnect()
         return 1
-    _clean_up(everything=False)                            # what a predecessor that crashed has left
+    _clean_up(clean_up, everything=False)  # what a predecessor that crashed has left
     roved.open()
     _notify("READY=1")
     _logger.info("roved %s serves %s", _version(), BUS_NAME)

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from dbus_fast import ErrorType, Variant
 
-from client.bus.interface import ACTION_MANAGE_SYSTEM, ACTION_OTHERS, METHODS
+from client.bus.interface import ACTION_MANAGE_SYSTEM, ACTION_OTHERS
 from client.core.helper.agents import KINDS, AgentRegistry, AgentSession
 from client.core.helper.events import Subscribers
 from client.core.helper.log import LogBook
@@ -44,13 +44,12 @@ class Methods:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="store")
 
     def handlers(self) -> dict[str, Handler]:
-        names: dict[str, Handler] = {
+        return {
             "ImportProfile": self.import_profile, "ListProfiles": self.list_profiles,
-                 "GetProfile": self.get_profile, "DeleteProfile": self.delete_profile, "Connect": self.connect,
-                 "Disconnect": self.disconnect, "Rekey": self.rekey, "Status": self.status,
-                 "Subscribe": self.subscribe, "Unsubscribe": self.unsubscribe, "Log": self.log,
-                 "RegisterAgent": self.register_agent, "UnregisterAgent": self.unregister_agent}
-        return {name: names[name] for name in METHODS}
+            "GetProfile": self.get_profile, "DeleteProfile": self.delete_profile, "Connect": self.connect,
+            "Disconnect": self.disconnect, "Rekey": self.rekey, "Status": self.status,
+            "Subscribe": self.subscribe, "Unsubscribe": self.unsubscribe, "Log": self.log,
+            "RegisterAgent": self.register_agent, "UnregisterAgent": self.unregister_agent}
 
     def close(self) -> None:
         self._worker.shutdown(wait=True)

@@ -26,7 +26,8 @@ class ConnectionManager(Protocol):
         """Start, and return once the attempt runs; progress and failure come as events.
 
         ``agent`` asks the user who called Connect; it serves this connection until it ends (``prepare`` once per
-        attempt). ``deadline`` in seconds from now, 0 = none: what has not connected by then fails with TIMEOUT or a better cause. Raises ALREADY_ACTIVE, ANOTHER_FULL_TUNNEL.
+        attempt). ``deadline`` in seconds from now, 0 = none: an attempt that is not
+        connected by then fails, with TIMEOUT or a better cause. Raises ALREADY_ACTIVE, ANOTHER_FULL_TUNNEL.
         """
 
     async def disconnect(self, owner: Owner, name: str) -> None:
