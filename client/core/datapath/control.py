@@ -94,6 +94,8 @@ def _spi(data: bytes) -> bytes:
 
 def _endpoint(endpoint: Endpoint) -> bytes:
     """An empty address says: whichever the kernel picks."""
+    if "%" in endpoint.address:
+        raise ValueError("an address with a zone")
     packed = ip_address(endpoint.address).packed if endpoint.address else b""
     return _octets(packed) + endpoint.port.to_bytes(2, "big")
 

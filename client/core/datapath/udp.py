@@ -122,7 +122,7 @@ class UdpPort:
         for level, kind, data in ancillary:
             if kind == _UDP_GRO and level == _SOL_UDP:
                 return length, max(1, int.from_bytes(data[:4], sys.byteorder)), ancillary, sender
-        return length, length, ancillary, sender
+        return length, max(1, length), ancillary, sender  # an empty datagram has no size to step by
 
     def local(self, ancillary: Ancillary) -> Endpoint:
         """Which of our addresses a datagram came to."""

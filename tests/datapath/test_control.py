@@ -1,0 +1,108 @@
+"""The control channel: every message survives it, nothing else does."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.core.datapath.base import DataPathEndpoint, InboundSa, OutboundSa, Selector
+from client.core.datapath.control import ControlError, decode, encode
+from client.core.datapath.messages import (
+    HardExpired,
+    IkeReceived,
+    InstallInbound,
+    InstallOutbound,
+    Message,
+    Ready,
+    Rebind,
+    Remove,
+    SendRefused,
+    SetKeepalive,
+    SoftExpired,
+)
+from client.model.endpoint import Endpoint
+
+SELECTORS = (
+    Selector(4, 17, bytes(4), b"\xff" * 4, 53, 53),
+    Selector(6, 0, bytes(16), b"\xff" * 16, 0xFFFF, 0),
+)
+KEY = bytes(range(36))
+SPI = b"\xc0\0\0\1"
+HERE, THERE = Endpoint("192.0.2.1", 4500), Endpoint("2001:db8::1", 4500)
+MESSAGES: list[Message] = [
+    InstallInbound(3, 77, InboundSa(SPI, "aes256gcm16", KEY, b"", SELECTORS, SELECTORS[:1], 1000)),
+    InstallOutbound(127, 0xFFFF_FFFF, 2, OutboundSa(SPI, "aes128-sha256", KEY[:16], KEY[:32], SELECTORS, ())),
+    Remove(SPI),
+    Rebind(DataPathEndpoint(HERE, THERE)),
+    Rebind(DataPathEndpoint(Endpoint("", 0), THERE)),
+    SetKeepalive(20_000),
+    Ready(),
+    IkeReceived(HERE, THERE, bytes(range(200))),
+    SoftExpired(SPI),
+    HardExpired(SPI),
+    SendRefused(THERE, 111),
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_round_trip(message: Message):
+    assert decode(encode(message)) == message
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_every_truncation_and_every_addition_is_refused(message: Message):
+    data = encode(message)
+    ends_anywhere = isinstance(message, IkeReceived)
+    for length in range(len(data) - len(message.data) if isinstance(message, IkeReceived) else len(data)):
+        with pytest.raises(ControlError):
+            decode(data[:length])
+    if not ends_anywhere:
+        with pytest.raises(ControlError):
+            decode(data + b"\0")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Remove(b"\1\2\3"),
+        Rebind(DataPathEndpoint(Endpoint("fe80::1%eth0", 1), THERE)),
+        Rebind(DataPathEndpoint(Endpoint("gateway.example", 1), THERE)),
+        Rebind(DataPathEndpoint(Endpoint("192.0.2.1", 70_000), THERE)),
+        SendRefused(THERE, -1),
+        SetKeepalive(-1),
+        IkeReceived(HERE, THERE, bytes(80_000)),
+        InstallInbound(0, 0, InboundSa(SPI, "aes256gcm16", bytes(300), b"", (), ())),
+        InstallInbound(0, 0, InboundSa(SPI, "aes256gcm16", KEY, b"", SELECTORS * 200, ())),
+        InstallInbound(0, 0, InboundSa(SPI, "aes256gcm16", KEY, b"", (Selector(4, 0, b"", b"", 0, 0),), ())),
+        InstallInbound(0, 0, InboundSa(SPI, "aes256gcm16", KEY, b"", (Selector(5, 0, b"", b"", 0, 0),), ())),
+        InstallInbound(0, 0, InboundSa(SPI, "äes", KEY, b"", (), ())),
+    ],
+)
+def test_what_the_format_cannot_hold_is_refused(message: Message):
+    with pytest.raises(ControlError):
+        encode(message)
+
+
+@given(st.binary(max_size=100))
+def test_noise_is_a_message_or_an_error(data: bytes):
+    try:
+        message = decode(data)
+    except ControlError:
+        return
+    assert decode(encode(message)) == message
+
+
+@given(st.sampled_from(MESSAGES), st.data())
+def test_mutations_are_a_message_or_an_error(message: Message, data: st.DataObject):
+    octets = bytearray(encode(message))
+    for _ in range(data.draw(st.integers(1, 4))):
+        octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
+    try:
+        decode(bytes(octets))
+    except ControlError:
+        return
+
+
+def test_keys_are_not_shown():
+    shown = repr(MESSAGES[0]) + repr(MESSAGES[1])
+    assert repr(KEY)[2:20] not in shown
+    assert "key" not in shown

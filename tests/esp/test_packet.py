@@ -1,0 +1,203 @@
+"""Sealing and opening: published vectors, an independent implementation, and what must be refused."""
+
+import os
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.core.esp.packet import (
+    NEXT_IPV4,
+    NEXT_IPV6,
+    NEXT_NONE,
+    SPARE,
+    AuthenticationFailed,
+    EspError,
+    MalformedPadding,
+    Opener,
+    Sealer,
+    make_opener,
+    make_sealer,
+)
+from client.core.esp.suites import ESP_SUITES
+from tests.esp import reference
+
+SPI = b"\xc0\x01\x02\x03"
+SUITES = sorted(ESP_SUITES)
+AEADS = [name for name in SUITES if ESP_SUITES[name].mac is None]
+
+# (suite, encr_key with salt, packet, payload, next header)
+VECTORS = {
+    "RFC 7634 appendix A": (
+        "chacha20poly1305",
+        "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9fa0a1a2a3",
+        "01020304000000051011121314151617"
+        "24039428b97f417e3c13753a4f05087b67c352e6a7fab1b982d466ef407ae5c614ee8099d52844eb61aa95dfab4c02f7"
+        "2aa71e7c4c4f64c9befe2facc638e8f3cbec163fac469b502773f6fb94e664da9165b82829f641e0"
+        "76aaa8266b7fb0f7b11b369907e1ad43",
+        "45000054a6f200004001e778c6336405c000020508005b7a3a080000553bec100007362708090a0b0c0d0e0f10111213"
+        "1415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334353637",
+        4,
+    ),
+    "draft-mcgrew-gcm-test-01 §4, 256-bit key": (
+        "aes256gcm16",
+        "abbccddef00112233445566778899aababbccddef00112233445566778899aab11223344",
+        "4a2cbfe3000000020102030405060708"
+        "ff425c9b724599df7a3bcd510194e00d6a78107f1b0b1cbf06efae9d65a5d763748a637985771d347f0545659f14e99d"
+        "ef842d8eb335f4eecfdbf831824b4c4915956c96",
+        "4500003069a6400080062690c0a801029389155e0a9e008b2dc57ee0000000007002400020bf0000020405b401010402",
+        1,
+    ),
+    "draft-mcgrew-gcm-test-01 §4, 192-bit key": (
+        "aes192gcm16",
+        "feffe9928665731c6d6a8f9467308308feffe9928665731ccafebabe",
+        "0000a5f80000000afacedbaddecaf888"
+        "a5b1f8066029aea40e598b8122de02420938b3ab33f828e687b8858b5bfbdbd0315b27452144cc77"
+        "95457b9652037f5318027b5b4cd7a636",
+        "45000028a4ad4000400678800a01038f0a010612802306b8cb712602dd6bb03e501016d07568",
+        1,
+    ),
+}
+
+
+@pytest.mark.parametrize(("suite", "key", "packet", "payload", "next_header"), VECTORS.values(), ids=VECTORS)
+def test_published_vectors(suite: str, key: str, packet: str, payload: str, next_header: int):
+    data = bytes.fromhex(packet)
+    opened = _open(make_opener(suite, data[:4], bytes.fromhex(key), b""), data)
+    assert opened == (bytes.fromhex(payload), next_header)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("length", [0, 1, 2, 3, 13, 14, 15, 16, 20, 1400, 65_535])
+def test_the_reference_makes_the_same_packet(suite: str, length: int):
+    encr, integ = _keys(suite)
+    payload = Random(length).randbytes(length)
+    packet = _seal(_sealer(suite, epoch=3), payload, NEXT_IPV4, 9)
+    iv_len = 16 if ESP_SUITES[suite].mac else 8
+    iv = packet[8 : 8 + iv_len]
+    expected = reference.pad(payload, NEXT_IPV4, 16 if ESP_SUITES[suite].mac else 4)
+    assert packet == reference.seal(suite, SPI, 9, iv, encr, integ, expected)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_round_trip_in_any_order(suite: str):
+    """The CBC contexts run on from packet to packet: neither order nor a forgery in between may matter."""
+    sealer, opener = _sealer(suite), _opener(suite)
+    sent = {seq: Random(seq).randbytes(seq * 7) for seq in range(1, 300)}
+    packets = {seq: _seal(sealer, payload, NEXT_IPV6, seq) for seq, payload in sent.items()}
+    for seq in sorted(packets, key=lambda seq: seq * 7919 % 300):
+        forged = bytearray(packets[seq])
+        forged[-1] ^= 1
+        with pytest.raises(AuthenticationFailed):
+            _open(opener, bytes(forged))
+        assert _open(opener, packets[seq]) == (sent[seq], NEXT_IPV6)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_ivs_do_not_repeat(suite: str):
+    row = ESP_SUITES[suite]
+    sealer, iv_len = _sealer(suite), 16 if row.mac else 8
+    ivs = {_seal(sealer, b"the same", NEXT_IPV4, seq)[8 : 8 + iv_len] for seq in range(1, 1000)}
+    assert len(ivs) == 999
+
+
+@pytest.mark.parametrize("suite", AEADS)
+def test_another_epoch_is_another_iv(suite: str):
+    """A restarted data path never meets an IV of its predecessor's, whatever its sequence number."""
+    ivs = {_seal(_sealer(suite, epoch), b"", NEXT_NONE, 5)[8:16] for epoch in (0, 1, 2, 0xFFFF_FFFF)}
+    assert len(ivs) == 4
+
+
+def test_cbc_ivs_come_from_the_random_source():
+    """Two SAs with the same keys, payloads and sequence numbers share no IV (RFC 3602 §3: unpredictable)."""
+    first, second = (_seal(_sealer("aes256-sha256"), b"x", NEXT_IPV4, 1) for _ in range(2))
+    assert first[8:24] != second[8:24]
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_truncation_is_refused(suite: str):
+    packet = _seal(_sealer(suite), bytes(60), NEXT_IPV4, 1)
+    opener = _opener(suite)
+    for length in range(len(packet)):
+        with pytest.raises(AuthenticationFailed):
+            _open(opener, packet[:length])
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_every_changed_octet_is_refused(suite: str):
+    packet = _seal(_sealer(suite), bytes(60), NEXT_IPV4, 1)
+    opener = _opener(suite)
+    for at in range(len(packet)):
+        changed = bytearray(packet)
+        changed[at] ^= 0x40
+        with pytest.raises(AuthenticationFailed):
+            _open(opener, bytes(changed))
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("trailer", [b"\1\2\4\3\4", b"\0\0\0\3\4", b"\xff\4", b"\2\1\4"])
+def test_padding_that_is_not_1_2_3_is_refused(suite: str, trailer: bytes):
+    """RFC 4303 §2.4. Authenticated, so only a broken sender does it: dropped all the same."""
+    encr, integ = _keys(suite)
+    block = 16 if ESP_SUITES[suite].mac else 4
+    plaintext = bytes(-len(trailer) % block + 16) + trailer
+    packet = reference.seal(suite, SPI, 1, bytes(16 if ESP_SUITES[suite].mac else 8), encr, integ, plaintext)
+    with pytest.raises(MalformedPadding):
+        _open(_opener(suite), packet)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_long_padding_hides_the_length(suite: str):
+    """RFC 4303 §2.4 allows up to 255 octets of padding; the payload may even be empty."""
+    encr, integ = _keys(suite)
+    plaintext = b"payload!" + bytes(range(1, 247)) + bytes((246, 4))
+    packet = reference.seal(suite, SPI, 1, bytes(16 if ESP_SUITES[suite].mac else 8), encr, integ, plaintext)
+    assert _open(_opener(suite), packet) == (b"payload!", 4)
+
+
+@given(st.sampled_from(SUITES), st.binary(max_size=200))
+def test_noise_is_refused(suite: str, noise: bytes):
+    with pytest.raises(EspError):
+        _open(_opener(suite), noise)
+
+
+@pytest.mark.parametrize(
+    ("suite", "encr_len", "integ_len"),
+    [
+        ("aes256gcm16", 32, 0),
+        ("aes256gcm16", 36, 32),
+        ("aes128-sha256", 16, 20),
+        ("chacha20poly1305", 0, 0),
+        ("des", 8, 0),
+    ],
+)
+def test_keys_of_another_suite_are_refused(suite: str, encr_len: int, integ_len: int):
+    with pytest.raises(ValueError, match=r"keys|unknown"):
+        make_opener(suite, SPI, bytes(encr_len), bytes(integ_len))
+    with pytest.raises(ValueError, match=r"keys|unknown"):
+        make_sealer(suite, SPI, bytes(encr_len), bytes(integ_len), 0, os.urandom)
+
+
+def _keys(suite: str) -> tuple[bytes, bytes]:
+    row = ESP_SUITES[suite]
+    random = Random(suite)
+    return random.randbytes(row.key_len + row.salt_len), random.randbytes(row.integ_len)
+
+
+def _sealer(suite: str, epoch: int = 0) -> Sealer:
+    return make_sealer(suite, SPI, *_keys(suite), epoch, os.urandom)
+
+
+def _opener(suite: str) -> Opener:
+    return make_opener(suite, SPI, *_keys(suite))
+
+
+def _seal(sealer: Sealer, payload: bytes, next_header: int, seq: int) -> bytes:
+    out = memoryview(bytearray(len(payload) + 128 + SPARE))
+    return bytes(out[: sealer.seal(payload, next_header, seq, out)])
+
+
+def _open(opener: Opener, packet: bytes) -> tuple[bytes, int]:
+    payload, next_header = opener.open(memoryview(packet), memoryview(bytearray(len(packet) + SPARE)))
+    return bytes(payload), next_header
