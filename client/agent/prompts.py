@@ -1,0 +1,133 @@
+"""How the agent asks its human: the Prompter protocol, on a terminal, or from a file descriptor."""
+
+import asyncio
+import os
+import termios
+from enum import Enum
+from typing import Protocol
+
+MAX_SECRET = 4096
+
+
+class PromptKind(Enum):
+    PASSWORD = "password"  # noqa: S105 - a kind, not one
+    PSK = "psk"
+    PASSPHRASE = "passphrase"  # noqa: S105
+
+
+class PromptCancelled(Exception):
+    """The user does not want to answer."""
+
+
+class SecretUsedUp(PromptCancelled):
+    """Nobody is there to be asked again: the one secret given beforehand has been used."""
+
+
+class Prompter(Protocol):
+    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None) -> str:
+        """Asks for one secret; cancelling the task takes the prompt away. Raises PromptCancelled.
+
+        ``text`` is ours; ``gateway_words`` (printable, bounded) must be shown as the gateway's.
+        """
+        ...
+
+
+class TerminalPrompter:
+    """Asks on the controlling terminal, without echo."""
+
+    def __init__(self, path: str = "/dev/tty") -> None:
+        self._path = path
+        self._busy = asyncio.Lock()
+
+    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None) -> str:
+        async with self._busy:
+            try:
+                terminal = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+            except OSError as error:
+                raise PromptCancelled("there is no terminal to ask on") from error
+            try:
+                return await _ask(terminal, text, gateway_words)
+            except (OSError, termios.error) as error:
+                raise PromptCancelled("the terminal went away") from error
+            finally:
+                os.close(terminal)
+
+
+class FdPrompter:
+    """One line from a descriptor (``--password-fd N``), handed out once: a refused secret is not tried again."""
+
+    def __init__(self, fd: int) -> None:
+        """Owns ``fd`` from now on. Raises OSError when it is not open: make this before any event loop,
+        which would take a free number for itself."""
+        os.set_inheritable(fd, False)
+        self._fd: int | None = fd
+
+    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None) -> str:
+        fd, self._fd = self._fd, None
+        if fd is None:
+            raise SecretUsedUp("the secret from the file descriptor has been used")
+        try:
+            return _decoded(await _read_line(fd))
+        finally:
+            os.close(fd)
+
+
+async def _ask(terminal: int, text: str, gateway_words: str | None) -> str:
+    before = termios.tcgetattr(terminal)
+    quiet = list(before)
+    quiet[3] = quiet[3] & ~termios.ECHO | termios.ICANON
+    termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)   # what was typed before the question is not the answer
+    try:
+        words = f"The gateway says: {gateway_words}\n" if gateway_words else ""
+        os.write(terminal, f"{words}{text}: ".encode())
+        line = b""
+        while not line.endswith(b"\n"):
+            await _readable(terminal)
+            part = os.read(terminal, MAX_SECRET)
+            if not part or len(line) > MAX_SECRET:
+                raise PromptCancelled("no answer")      # Ctrl-D
+            line += part
+        return _decoded(line)
+    finally:
+        termios.tcsetattr(terminal, termios.TCSADRAIN, before)
+        os.write(terminal, b"\n")
+
+
+async def _read_line(fd: int) -> bytes:
+    line = b""
+    try:
+        while len(line) <= MAX_SECRET and not line.endswith(b"\n"):
+            await _readable(fd)
+            part = os.read(fd, 1)   # not one octet more: what follows belongs to others
+            if not part:
+                break
+            line += part
+    except OSError as error:
+        raise PromptCancelled(f"the secret's file descriptor: {error.strerror}") from error
+    return line
+
+
+async def _readable(fd: int) -> None:
+    """Waits without a thread, so that cancelling leaves nothing behind that still reads."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_reader(fd, ready.set)
+    except PermissionError:     # a regular file is always readable, and epoll knows none
+        return
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(fd)
+
+
+def _decoded(line: bytes) -> str:
+    line = line.removesuffix(b"\n").removesuffix(b"\r")
+    if not line:
+        raise PromptCancelled("an empty answer")
+    if len(line) > MAX_SECRET:
+        raise PromptCancelled(f"an answer longer than {MAX_SECRET} octets")
+    try:
+        return line.decode()
+    except UnicodeDecodeError:
+        raise PromptCancelled("an answer that is not UTF-8") from None

@@ -1,0 +1,97 @@
+"""One X.509 certificate, parsed completely, once: what fails later fails here, as BadCertificate."""
+
+import warnings
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+MAX_CERTIFICATE = 64 * 1024
+_MAX_SHOWN = 256
+
+_E = TypeVar("_E", bound=x509.ExtensionType)
+
+
+class BadCertificate(ValueError):
+    """These octets are no certificate that we could judge; the message says why."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """``subject`` and ``issuer`` are DER Names, ``spki`` the DER SubjectPublicKeyInfo; times are aware, in UTC."""
+
+    der: bytes = field(repr=False)
+    parsed: x509.Certificate = field(repr=False, compare=False)
+    subject: bytes = field(repr=False, compare=False)
+    issuer: bytes = field(repr=False, compare=False)
+    name: str = field(compare=False)
+    not_before: datetime = field(compare=False)
+    not_after: datetime = field(compare=False)
+    public_key: CertificatePublicKeyTypes = field(repr=False, compare=False)
+    spki: bytes = field(repr=False, compare=False)
+    extensions: x509.Extensions = field(repr=False, compare=False)
+
+    @property
+    def self_issued(self) -> bool:
+        return self.subject == self.issuer
+
+    def extension(self, kind: type[_E]) -> _E | None:
+        for extension in self.extensions:
+            if isinstance(extension.value, kind):
+                return extension.value
+        return None
+
+    def alternative_names(self) -> tuple[x509.GeneralName, ...]:
+        names = self.extension(x509.SubjectAlternativeName)
+        return tuple(names) if names else ()
+
+
+def parse_certificate(der: bytes) -> Certificate:
+    """DER → Certificate. Raises BadCertificate."""
+    if len(der) > MAX_CERTIFICATE:
+        raise BadCertificate(f"larger than {MAX_CERTIFICATE // 1024} KiB")
+    try:
+        # The library warns of oddities (a serial number of 0, a long name) that are no reason to refuse.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return _parsed(x509.load_der_x509_certificate(der))
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+            x509.InvalidVersion) as error:
+        raise BadCertificate(display(str(error))) from error
+
+
+def parse_pem(pem: bytes) -> tuple[Certificate, ...]:
+    """PEM text with any number of certificates → those that are usable. Raises BadCertificate when none is."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            loaded = [cert.public_bytes(Encoding.DER) for cert in x509.load_pem_x509_certificates(pem)]
+    except ValueError as error:
+        raise BadCertificate(display(str(error))) from error
+    usable, problem = [], "no certificate"
+    for der in loaded:
+        try:
+            usable.append(parse_certificate(der))
+        except BadCertificate as error:     # one odd root of 150 must not hide the others
+            problem = str(error)
+    if not usable:
+        raise BadCertificate(problem)
+    return tuple(usable)
+
+
+def display(text: str) -> str:
+    """A certificate's words, safe on a terminal: printable and bounded."""
+    return "".join(c if c.isprintable() else "?" for c in text[:_MAX_SHOWN])
+
+
+def _parsed(cert: x509.Certificate) -> Certificate:
+    public_key = cert.public_key()
+    return Certificate(
+        der=cert.public_bytes(Encoding.DER), parsed=cert, subject=cert.subject.public_bytes(),
+        issuer=cert.issuer.public_bytes(), name=display(cert.subject.rfc4514_string()) or "(no subject)",
+        not_before=cert.not_valid_before_utc, not_after=cert.not_valid_after_utc, public_key=public_key,
+        spki=public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), extensions=cert.extensions)

@@ -1,0 +1,143 @@
+"""Prompts on a pseudo-terminal and from descriptors."""
+
+import asyncio
+import os
+import pty
+import termios
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from client.agent.prompts import FdPrompter, PromptCancelled, PromptKind, SecretUsedUp, TerminalPrompter
+
+
+@pytest.fixture
+def terminal() -> Iterator[tuple[int, str]]:
+    master, slave = pty.openpty()
+    yield master, os.ttyname(slave)
+    os.close(master)
+    os.close(slave)
+
+
+def echoing(path: str) -> bool:
+    fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
+    try:
+        return bool(termios.tcgetattr(fd)[3] & termios.ECHO)
+    finally:
+        os.close(fd)
+
+
+async def question(master: int) -> str:
+    """What the terminal shows, up to the colon after which the user types."""
+    shown = b""
+    async with asyncio.timeout(5):
+        while not shown.endswith(b": "):
+            shown += await asyncio.to_thread(os.read, master, 4096)
+    return shown.decode()
+
+
+async def ask(path: str, words: str | None = None) -> str:
+    return await TerminalPrompter(path).secret(PromptKind.PASSWORD, "Password of alice", gateway_words=words)
+
+
+def test_a_password_is_read_without_echo(terminal: tuple[int, str]) -> None:
+    async def scenario() -> None:
+        master, path = terminal
+        answer = asyncio.create_task(ask(path, "Come back at nine"))
+        assert await question(master) == "The gateway says: Come back at nine\r\nPassword of alice: "
+        assert not echoing(path)
+        os.write(master, "pässword\n".encode())
+        assert await answer == "pässword"
+        assert echoing(path)
+        assert b"word" not in os.read(master, 4096)
+    asyncio.run(scenario())
+
+
+def test_cancelling_restores_the_terminal_and_leaves_no_reader(terminal: tuple[int, str]) -> None:
+    async def scenario() -> None:
+        master, path = terminal
+        first = asyncio.create_task(ask(path))
+        await question(master)
+        first.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await first
+        assert echoing(path)
+        second = asyncio.create_task(ask(path))
+        await question(master)
+        os.write(master, b"mine\n")
+        assert await second == "mine"
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("typed", [b"\x04", b"\n", b"\xff\xff\n"])
+def test_no_answer_is_a_cancelled_prompt(terminal: tuple[int, str], typed: bytes) -> None:
+    async def scenario() -> None:
+        master, path = terminal
+        answer = asyncio.create_task(ask(path))
+        await question(master)
+        os.write(master, typed)
+        with pytest.raises(PromptCancelled):
+            await answer
+        assert echoing(path)
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("path", ["/dev/null", "/nonexistent"])
+def test_no_terminal_is_a_cancelled_prompt(path: str) -> None:
+    with pytest.raises(PromptCancelled):
+        asyncio.run(ask(path))
+
+
+def from_fd(prompter: FdPrompter) -> str:
+    return asyncio.run(prompter.secret(PromptKind.PSK, "Key"))
+
+
+@pytest.mark.parametrize(("data", "secret"), [(b"one\ntwo\n", "one"), (b"one\r\n", "one"), (b"one", "one"),
+                                              (b" a b \n", " a b ")])
+def test_one_line_is_read_once(data: bytes, secret: str) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    prompter = FdPrompter(reader)
+    assert from_fd(prompter) == secret
+    with pytest.raises(SecretUsedUp):
+        from_fd(prompter)
+
+
+def test_the_fd_may_be_a_file_and_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("from a file\n")
+    fd = os.open(tmp_path / "pw", os.O_RDONLY)
+    assert from_fd(FdPrompter(fd)) == "from a file"
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(fd)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"x" * 5000, b"\xff\n"])
+def test_unusable_lines_cancel(data: bytes) -> None:
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    with pytest.raises(PromptCancelled):
+        from_fd(FdPrompter(reader))
+
+
+def test_a_silent_pipe_can_be_cancelled() -> None:
+    async def scenario() -> None:
+        reader, writer = os.pipe()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await FdPrompter(reader).secret(PromptKind.PSK, "Key")
+        os.close(writer)
+    asyncio.run(scenario())
+
+
+def test_a_closed_descriptor_is_told_at_once_and_an_open_one_is_not_inherited() -> None:
+    reader, writer = os.pipe()
+    os.close(writer)
+    os.set_inheritable(reader, True)
+    FdPrompter(reader)
+    assert not os.get_inheritable(reader)
+    os.close(reader)
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        FdPrompter(reader)
