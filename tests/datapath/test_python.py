@@ -107,8 +107,8 @@ def esp(payload: bytes, seq: int, next_header: int = NEXT_IPV4, spi: bytes = SPI
 
 
 def opened(packet: bytes, suite: str = SUITE) -> tuple[bytes, int]:
-    spi = packet[:4]
-    payload, next_header = make_opener(suite, spi, *keys(suite, spi)).open(memoryview(packet), memoryview(bytearray(70000)))
+    opener = make_opener(suite, packet[:4], *keys(suite, packet[:4]))
+    payload, next_header = opener.open(memoryview(packet), memoryview(bytearray(70_000)))
     return bytes(payload), next_header
 
 
@@ -127,7 +127,9 @@ def test_in(rig: Rig):
     assert rig.page.words[Header.LAST_INBOUND] == rig.now
 
 
-@pytest.mark.parametrize("sizes", [[100] * 40, [100, 100, 40, 100, 1000, 1000, 30], [1000, 100, 100], list(range(1, 60))])
+@pytest.mark.parametrize(
+    "sizes", [[100] * 40, [100, 100, 40, 100, 1000, 1000, 30], [1000, 100, 100], list(range(1, 60))]
+)
 def test_runs_of_all_sizes_arrive_in_order_and_whole(rig: Rig, sizes: list[int]):
     rig.install_outbound()
     packets = [ipv4("10.9.0.2", "10.1.0.7", 17, udp(1, 2, bytes([index]) * size)) for index, size in enumerate(sizes)]

@@ -32,10 +32,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f"rove-datapath: {error}", file=sys.stderr)
         return 1
     teller = _Teller(socket.socket(fileno=control_fd))
+    shared = Page(page)
+    os.close(page)
     loop = PacketLoop(
         tun,
         [socket.socket(fileno=fd) for fd in udp],
-        Page(page),
+        shared,
         teller.tell,
         os.urandom,
         lambda: time.clock_gettime_ns(time.CLOCK_BOOTTIME),

@@ -1,0 +1,187 @@
+"""Two data paths over real TUN devices, in namespaces that the test makes and removes: what they carry."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from client.core.datapath.base import DataPathEndpoint, Selector
+from client.core.esp.suites import ESP_SUITES
+from client.model.endpoint import Endpoint
+from tests.datapath.network import PORT, End, Pair
+from tests.datapath.peers import endpoint
+from tests.datapath.tunnel import SPI_B, ping, run, sniffer, tunnel, udp_payloads, until
+
+pytestmark = pytest.mark.interop
+
+
+@pytest.fixture(scope="module")
+def ends() -> Iterator[tuple[End, End]]:
+    with Pair("dpt") as both:
+        yield both
+
+
+@pytest.mark.parametrize("suite", sorted(ESP_SUITES))
+def test_ping_with_every_suite(ends: tuple[End, End], suite: str):
+    async def scenario() -> None:
+        async with tunnel(ends, suite) as ((first, _), (second, _)):
+            assert await ping(ends[0], ends[1].inner4) == 3
+            assert await ping(ends[1], ends[0].inner6) == 3
+            assert await ping(ends[0], ends[1].inner4, count=2, interval=0.01) == 2
+            stats = first.stats()
+            assert stats.outbound[0].packets >= 8
+            assert stats.inbound[0].packets >= 8
+            assert stats.inbound[0].auth_failures == second.stats().inbound[0].auth_failures == 0
+            assert abs(stats.last_inbound - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
+
+    run(scenario())
+
+
+def test_outer_ipv6_and_large_packets(ends: tuple[End, End]):
+    async def scenario() -> None:
+        async with tunnel(ends, family=6) as _:
+            assert await ping(ends[0], ends[1].inner4) == 3
+            large = ends[0].exec("ping", "-c", "2", "-i", "0.05", "-s", "8000", ends[1].inner6)
+            assert "2 received" in large.stdout
+
+    run(scenario())
+
+
+def test_an_outer_packet_above_the_mtu_is_fragmented(ends: tuple[End, End]):
+    async def scenario() -> None:
+        for end in ends:
+            end.ip("link", "set", "eth0", "mtu", "1300")
+        try:
+            async with tunnel(ends) as _:
+                large = ends[0].exec("ping", "-c", "2", "-i", "0.05", "-s", "1372", "-M", "do", ends[1].inner4)
+                assert "2 received" in large.stdout
+                with closing(ends[0].socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
+                    for _ in range(40):  # in one run, which no interface can segment
+                        sender.sendto(bytes(1372), (ends[1].inner4, 9))
+                assert await ping(ends[0], ends[1].inner4) == 3
+        finally:
+            for end in ends:
+                end.ip("link", "set", "eth0", "mtu", "1500")
+
+    run(scenario())
+
+
+def test_selectors_are_enforced_going_out(ends: tuple[End, End]):
+    async def scenario() -> None:
+        elsewhere = (Selector(4, 0, bytes((10, 8, 0, 0)), bytes((10, 8, 0, 255)), 0, 0xFFFF),)
+        async with tunnel(ends, first_ts=elsewhere) as ((first, _), (second, _)):
+            dropped = first.stats().no_sa_drops
+            assert await ping(ends[0], ends[1].inner4, count=2) == 0
+            assert first.stats().no_sa_drops >= dropped + 2
+            assert second.stats().inbound[0].packets == 0
+
+    run(scenario())
+
+
+def test_selectors_are_enforced_coming_in(ends: tuple[End, End]):
+    async def scenario() -> None:
+        elsewhere = (Selector(4, 0, bytes((10, 8, 0, 0)), bytes((10, 8, 0, 255)), 0, 0xFFFF),)
+        async with tunnel(ends, first_ts=elsewhere) as ((first, _), (second, _)):
+            assert await ping(ends[1], ends[0].inner4, count=2) == 0
+            assert second.stats().outbound[0].packets >= 2
+            assert first.stats().inbound[0].selector_drops >= 2
+            assert first.stats().inbound[0].packets == 0
+
+    run(scenario())
+
+
+def test_replays_are_dropped(ends: tuple[End, End]):
+    """Captured on the wire, and sent again from the same address and port."""
+
+    async def scenario() -> None:
+        async with tunnel(ends) as (_, (second, _)):
+            with closing(sniffer(ends[1])) as sock:
+                assert await ping(ends[0], ends[1].inner4, count=5) == 5
+                captured = udp_payloads(sock, SPI_B)
+            assert len(captured) >= 5
+            before = second.stats().inbound[0]
+            for packet in captured:
+                ends[0].sockets[0].sendto(packet, (ends[1].outer4, PORT))
+            await until(lambda: second.stats().inbound[0].replays == before.replays + len(captured))
+            assert second.stats().inbound[0].packets == before.packets
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_ike_passes_both_ways_beside_esp(ends: tuple[End, End], family: int):
+    async def scenario() -> None:
+        async with tunnel(ends, family=family) as ((first, heard), (second, also_heard)):
+            there, back = endpoint(*ends, family), endpoint(*ends[::-1], family)
+            first.send_ike(b"request", there)
+            second.send_ike(b"response" * 400, back)
+            await until(lambda: heard.ike and also_heard.ike)
+            assert also_heard.ike == [(b"request", there.remote, there.local)]
+            assert heard.ike == [(b"response" * 400, back.remote, back.local)]
+            assert await ping(ends[0], ends[1].inner4) == 3
+
+    run(scenario())
+
+
+def test_keepalives_reach_the_other_end_and_are_ignored(ends: tuple[End, End]):
+    async def scenario() -> None:
+        for end in ends:  # the kernel's own neighbour and router discovery would be traffic
+            end.ip("link", "set", "tun0", "down")
+        try:
+            async with tunnel(ends) as ((first, _), (second, heard)):
+                with closing(sniffer(ends[1])) as sock:
+                    first.set_keepalive(0.1)
+                    await asyncio.sleep(0.55)
+                    first.set_keepalive(0)
+                    await asyncio.sleep(0.3)
+                    keepalives = udp_payloads(sock, b"\xff")
+                assert 3 <= len(keepalives) <= 6
+                assert not heard.ike
+                assert second.stats().no_sa_drops == 0
+        finally:
+            for end in ends:
+                end.ip("link", "set", "tun0", "up")
+                end.ip("address", "replace", f"{end.inner6}/64", "dev", "tun0", "nodad")
+
+    run(scenario())
+
+
+def test_the_local_address_of_the_endpoint_is_the_source(ends: tuple[End, End]):
+    async def scenario() -> None:
+        ends[0].ip("address", "add", "192.0.2.77/24", "dev", "eth0")
+        try:
+            async with tunnel(ends) as ((first, _), (_, heard)):
+                moved = endpoint(*ends)
+                first.send_ike(b"x", DataPathEndpoint(Endpoint("192.0.2.77", PORT), moved.remote))
+                await until(lambda: heard.ike)
+                assert heard.ike[0][2] == Endpoint("192.0.2.77", PORT)
+        finally:
+            ends[0].ip("address", "delete", "192.0.2.77/24", "dev", "eth0")
+
+    run(scenario())
+
+
+def test_an_icmp_refusal_is_told_and_nothing_stops(ends: tuple[End, End]):
+    async def scenario() -> None:
+        async with tunnel(ends) as ((first, heard), _):
+            nobody = DataPathEndpoint(endpoint(*ends).local, Endpoint(ends[1].outer4, 4999))
+            first.send_ike(b"x", nobody)
+            await until(lambda: heard.refused)
+            assert (nobody.remote, 111) in heard.refused
+            assert await ping(ends[0], ends[1].inner4) == 3
+
+    run(scenario())
+
+
+def test_expiry_is_told(ends: tuple[End, End]):
+    async def scenario() -> None:
+        async with tunnel(ends, hard=20) as ((first, heard), _):
+            await ping(ends[0], ends[1].inner4, count=25, interval=0.01)
+            await until(lambda: SPI_B in heard.hard)
+            assert heard.soft.count(SPI_B) == heard.hard.count(SPI_B) == 1
+            assert first.stats().outbound[0].packets == 19
+
+    run(scenario())

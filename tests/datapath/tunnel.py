@@ -1,0 +1,100 @@
+"""Data paths in processes of their own between two namespaces, as asynchronous context managers."""
+
+import asyncio
+import re
+import socket
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any
+
+from client.core.datapath.process import ProcessDataPath
+from tests.datapath.network import End
+from tests.datapath.peers import EVERYTHING, Recorder, endpoint, sas
+
+SPI_A, SPI_B = b"\xc0\0\0\x01", b"\xc0\0\0\x02"
+_ETH_P_IP = 0x0008  # in network order
+
+
+@asynccontextmanager
+async def running(*ends: End) -> AsyncIterator[list[tuple[ProcessDataPath, Recorder]]]:
+    paths = []
+    try:
+        for end in ends:
+            recorder = Recorder()
+            path = ProcessDataPath(end.tun, end.sockets, recorder)
+            paths.append((path, recorder))
+            await path.start()
+        yield paths
+    finally:
+        for path, _ in paths:
+            await path.close()
+
+
+@asynccontextmanager
+async def tunnel(
+    ends: tuple[End, End], suite: str = "aes256gcm16", family: int = 4, first_ts=EVERYTHING, hard: int = 0xFFFF_F000
+) -> AsyncIterator[list[tuple[ProcessDataPath, Recorder]]]:
+    """Both ends with SAs; ``first_ts`` is the first end's remote_ts only, so that the two may disagree."""
+    async with running(*ends) as paths:
+        (first, _), (second, _) = paths
+        for path, here, there, spi_in, spi_out, remote_ts in (
+            (first, *ends, SPI_A, SPI_B, first_ts),
+            (second, *ends[::-1], SPI_B, SPI_A, EVERYTHING),
+        ):
+            inbound, outbound = sas(suite, spi_in, spi_out, remote_ts=remote_ts, hard_packets=hard)
+            path.install_inbound(inbound)
+            path.install_outbound(outbound)
+            path.rebind(endpoint(here, there, family))
+        yield paths
+
+
+async def ping(here: End, address: str, count: int = 3, interval: float = 0.05) -> int:
+    """How many were answered."""
+    process = await asyncio.create_subprocess_exec(
+        "ip", "netns", "exec", here.namespace,
+        "ping", "-n", "-q", "-c", str(count), "-i", str(interval), "-W", "1", address,
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, _ = await process.communicate()
+    found = re.search(r"(\d+) received", output.decode())
+    assert found, output
+    return int(found[1])
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Asks again and again, for 5 s at most."""
+    deadline = time.monotonic() + 5
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen"
+        await asyncio.sleep(0.01)
+
+
+def run(scenario: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(_checked(scenario))
+
+
+async def _checked(scenario: Coroutine[Any, Any, None]) -> None:
+    problems: list[dict] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: problems.append(context))
+    await scenario
+    assert not problems
+
+
+def sniffer(end: End, timeout: float = 0.2) -> socket.socket:
+    """Sees every outer IPv4 packet of ``end``, from its IP header on."""
+    sock = end.socket(socket.AF_PACKET, socket.SOCK_DGRAM, _ETH_P_IP)
+    sock.settimeout(timeout)
+    return sock
+
+
+def udp_payloads(sock: socket.socket, prefix: bytes) -> list[bytes]:
+    """What the sniffer saw in UDP that begins with ``prefix``."""
+    payloads = []
+    try:
+        while True:
+            payload = sock.recv(70_000)[28:]
+            if payload.startswith(prefix):
+                payloads.append(payload)
+    except TimeoutError:
+        return payloads
