@@ -17,15 +17,18 @@ from client.model.state import TunnelState, rfc3339
 
 
 class RecordingManager:
-    def __init__(self, surroundings):
-        self.on_event = surroundings.on_event
-        self.log = surroundings.log
+    def __init__(self, log, on_event):
+        self.log = log
+        self.on_event = on_event
         self.active = {}
         self.tasks = set()
 
     def record(self, what, owner, name, **more):
         with open(os.environ["RECORD"], "a") as file:
             file.write(json.dumps({"what": what, "uid": owner.uid, "name": name, **more}) + "\n")
+
+    async def start(self):
+        self.record("start", SYSTEM, "")
 
     async def connect(self, owner, profile, agent, deadline):
         self.record("connect", owner, profile.name, deadline=deadline, asks=agent.uid)

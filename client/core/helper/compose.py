@@ -15,7 +15,7 @@ from client.core.helper.events import Subscribers
 from client.core.helper.log import LogBook
 from client.core.helper.methods import Methods
 from client.core.helper.owner import Owner
-from client.core.helper.protocols import ManagerFactory, Surroundings
+from client.core.helper.protocols import ManagerFactory
 from client.core.helper.service import Service
 from client.core.helper.sessions import Sessions
 from client.core.helper.store import ProfileStore
@@ -35,13 +35,12 @@ async def connect_bus() -> MessageBus:
 class Roved:
     """``start``, ``open`` once the host is clean, ``stop``."""
 
-    def __init__(self, bus: MessageBus, manager_factory: ManagerFactory, config_dir: Path, state_dir: Path,
-                 run_dir: Path) -> None:
+    def __init__(self, bus: MessageBus, manager_factory: ManagerFactory, config_dir: Path, state_dir: Path) -> None:
         self._bus = bus
         self._log = LogBook(time.time)
         self._subscribers = Subscribers(bus)
         self._log.on_line = self._subscribers.publish_line
-        self._manager = manager_factory(Surroundings(self._subscribers.publish, self._log, run_dir, state_dir))
+        self._manager = manager_factory(self._log, self._subscribers.publish)
         self._sessions = Sessions(bus, self._user_left)
         self._agents = AgentRegistry(bus, self._sessions.is_active)
         self._methods = Methods(self._manager, ProfileStore(state_dir, config_dir), self._agents, self._subscribers,
@@ -55,7 +54,9 @@ class Roved:
         await self._sessions.start()
         return await self._bus.request_name(BUS_NAME, NameFlag.DO_NOT_QUEUE) is RequestNameReply.PRIMARY_OWNER
 
-    def open(self) -> None:
+    async def open(self) -> None:
+        """Calls run from now on. Raises RoveError when the host's network cannot be watched."""
+        await self._manager.start()
         self._service.open()
 
     async def stop(self) -> None:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from client.agent.harden import harden_process
 from client.bus.interface import BUS_NAME
-from client.core.helper.log import set_up_logging
-from client.core.helper.protocols import ManagerFactory
+from client.core.helper.compose import Roved, connect_bus
+from client.core.helper.log import LogBook, set_up_logging
+from client.core.helper.protocols import ConnectionManager, ManagerFactory, OnEvent
 from client.model.cause import RoveError
 
 CleanUp = Callable[[bool], Iterable[str]]     # (also what is meant to stay?) → what was removed
@@ -32,18 +33,19 @@ def main(argv: Sequence[str] | None = None, manager_factory: ManagerFactory | No
     if arguments.all and not arguments.cleanup:
         _parser().error("--all goes with --cleanup")
     try:
-        if clean_up is None:
-            from client.core.platform.cleanup import clean_up
         if arguments.cleanup:
-            _clean_up(clean_up, arguments.all)
+            _clean_up(clean_up or _clean_host, arguments.all)
             return 0
-        if manager_factory is None:
-            from client.core.helper.manager import Manager  # pulls in the engine: not for --cleanup
-            manager_factory = Manager
-        return asyncio.run(_serve(manager_factory, clean_up))
+        return asyncio.run(_serve(manager_factory or _tunnels, clean_up or _clean_host))
     except RoveError as error:
         _logger.error("%s", error)
         return 1
+
+
+def _tunnels(log: LogBook, on_event: OnEvent) -> ConnectionManager:
+    from client.core.helper.manager import Manager  # pulls in the engine: not for --cleanup
+    from client.core.platform.host import Host
+    return Manager(Host(), log, on_event)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -64,13 +66,17 @@ def _version() -> str:
         return "(not installed)"
 
 
+def _clean_host(everything: bool) -> Iterable[str]:
+    from client.core.platform.cleanup import clean_up
+    return clean_up(everything)
+
+
 def _clean_up(clean_up: CleanUp, everything: bool) -> None:
     for line in clean_up(everything):
         _logger.info("removed: %s", line)
 
 
 async def _serve(manager_factory: ManagerFactory, clean_up: CleanUp) -> int:
-    from client.core.helper.compose import Roved, connect_bus  # D-Bus: not for --cleanup
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -79,14 +85,13 @@ async def _serve(manager_factory: ManagerFactory, clean_up: CleanUp) -> int:
     except (OSError, ValueError, EOFError) as error:       # dbus-fast's own errors are ValueErrors
         _logger.error("the system bus cannot be reached: %s", error)
         return 1
-    roved = Roved(bus, manager_factory, _directory("CONFIG", "/etc/rove"), _directory("STATE", "/var/lib/rove"),
-                  _directory("RUN", "/run/rove"))
+    roved = Roved(bus, manager_factory, _directory("CONFIG", "/etc/rove"), _directory("STATE", "/var/lib/rove"))
     if not await roved.start():
         _logger.error("%s is taken: another roved is running", BUS_NAME)
         bus.disconnect()
         return 1
     _clean_up(clean_up, everything=False)  # what a predecessor that crashed has left
-    roved.open()
+    await roved.open()
     _notify("READY=1")
     _logger.info("roved %s serves %s", _version(), BUS_NAME)
     lost = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]  # dbus-fast

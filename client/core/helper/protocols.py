@@ -5,8 +5,6 @@ recording manager, tests of the manager need no bus.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 from client.core.helper.agents import AgentSession
@@ -22,12 +20,15 @@ OnEvent = Callable[[Owner, dict[str, Any]], None]
 class ConnectionManager(Protocol):
     """Runs connections; one per (owner, profile name). Every method may raise RoveError."""
 
-    async def connect(self, owner: Owner, profile: Profile, agent: AgentSession, deadline: float) -> None:
+    async def start(self) -> None:
+        """Called once, before everything else, on a clean host."""
+
+    async def connect(self, owner: Owner, profile: Profile, agent: AgentSession, deadline: float, /) -> None:
         """Start, and return once the attempt runs; progress and failure come as events.
 
         ``agent`` asks the user who called Connect; it serves this connection until it ends (``prepare`` once per
-        attempt). ``deadline`` in seconds from now, 0 = none: an attempt that is not
-        connected by then fails, with TIMEOUT or a better cause. Raises ALREADY_ACTIVE, ANOTHER_FULL_TUNNEL.
+        attempt). ``deadline`` in seconds from now, 0 = none: an attempt that is not connected by then fails, with
+        TIMEOUT or a better cause. Raises ALREADY_ACTIVE, ANOTHER_FULL_TUNNEL.
         """
 
     async def disconnect(self, owner: Owner, name: str) -> None:
@@ -49,14 +50,4 @@ class ConnectionManager(Protocol):
         """All tunnels down, the host as it was before."""
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What roved gives its manager. ``on_event`` is called in the event loop; "log" events come from ``log``."""
-
-    on_event: OnEvent
-    log: LogBook
-    run_dir: Path
-    state_dir: Path
-
-
-ManagerFactory = Callable[[Surroundings], ConnectionManager]
+ManagerFactory = Callable[[LogBook, OnEvent], ConnectionManager]
