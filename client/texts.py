@@ -178,22 +178,24 @@ CAUSES: dict[Cause, CauseText] = {
 }
 
 STEPS: dict[str, str] = {
-    "prepare": _("Got the credentials"),
     "prepared": _("Got the credentials"),
-    "resolve": _("Found the gateway's address"),
     "resolved": _("Found the gateway's address"),
-    "retry": _("Trying again"),
-    "cookie": _("Gateway is busy and asked for a cookie"),
     "ike-sa-init": _("Agreed on algorithms"),
     "gateway-authenticated": _("Gateway is who it claims to be"),
-    "eap": _("Logging in"),
     "user-authenticated": _("Gateway accepted you"),
     "established": _("IKE SA is up"),
-    "child": _("Tunnel is up"),
     "child-installed": _("Tunnel is up"),
-    "host": _("Addresses, routes and DNS are set"),
     "host-configured": _("Addresses, routes and DNS are set"),
     "connected": _("Connected"),
+    "roaming": _("Moving to another network"),
+    "roamed": _("Moved to another network"),
+    "roam-refused": _("Gateway refused the move"),
+    "ike-rekeyed": _("IKE SA renewed"),
+    "child-rekeyed-by-gateway": _("Gateway renewed the tunnel's keys"),
+    "rekey-refused": _("Gateway refused new keys"),
+    "pfs-refused": _("Keys are renewed without PFS"),
+    "wide-selectors": _("Gateway granted more than was asked for"),
+    "gateway-error": _("Gateway reported an error"),
 }
 
 STATES: dict[str, str] = {

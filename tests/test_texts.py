@@ -68,7 +68,7 @@ def test_unknown_steps_and_states_print_plainly():
 def test_a_translation_reaches_every_kind_of_text(monkeypatch):
     monkeypatch.setattr(texts, "_translate", texts._translate)
     texts.bind(lambda text: f"<{text}>")
-    assert texts.step_text("host").startswith("<")
+    assert texts.step_text("connected").startswith("<")
     assert texts.state_text("failed") == "<failed>"
     shown = texts.error_text(Cause.USER_REFUSED, "no")
     assert shown.message.startswith("<<The gateway refused")

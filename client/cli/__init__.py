@@ -1,1 +1,1 @@
-"""The command line."""
+"""rove, the command line."""

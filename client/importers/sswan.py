@@ -171,8 +171,8 @@ KEYS: dict[str, Row] = {
     "ike-proposal": Row(_proposals("ike.proposals")),
     "esp-proposal": Row(_proposals("ike.esp_proposals")),
     "dns-servers": Row(lacks="the gateway's DNS servers are used", harmless=("", [])),
-    "mtu": Row(lacks="the MTU is worked out"),
-    "nat-keepalive": Row(lacks="the interval of keepalives cannot be set"),
+    "mtu": Row(lacks="it cannot be set, it is worked out"),
+    "nat-keepalive": Row(lacks="the interval cannot be set"),
     "split-tunneling.subnets": Row(_networks("tunnel.remote")),
     "split-tunneling.excluded": Row(_networks("tunnel.exclude")),
     # false lets a family pass outside the tunnel where the gateway has none of it; here a full tunnel never leaks

@@ -1,0 +1,172 @@
+"""The commands of ``rove`` as a table, and their argparse tree. Imports nothing that a usage error can do without."""
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from client.model.profile import ProfileError, check_name
+
+DEFAULT_TIMEOUT = 60.0
+MAX_TIMEOUT = 86400.0
+
+
+@dataclass(frozen=True)
+class Command:
+    """``module`` has a function ``run_<name>(options) -> int``, imported when the command is used."""
+
+    name: str
+    module: str
+    summary: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    examples: str = ""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The tree. It exits by itself: 0 after --help and --version, 2 on a usage error."""
+    top = argparse.ArgumentParser(
+        prog="rove", description="A roaming IKEv2 VPN client.", epilog=_EXAMPLES, allow_abbrev=False,
+        formatter_class=_formatter)
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for row in COMMANDS:
+        sub = commands.add_parser(
+            row.name, help=row.summary, description=_sentence(row.summary), allow_abbrev=False,
+            epilog=f"examples:\n{row.examples}" if row.examples else None,
+            formatter_class=_formatter)
+        row.arguments(sub)
+    return top
+
+
+# --- checks of single arguments: argparse turns ArgumentTypeError into a usage error ---
+
+
+def profile_name(text: str) -> str:
+    try:
+        return check_name(text)
+    except ProfileError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= MAX_TIMEOUT:       # also false for NaN
+        raise argparse.ArgumentTypeError(f"must be seconds from 0 to {MAX_TIMEOUT:.0f}")
+    return value
+
+
+def descriptor(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 6:
+        raise argparse.ArgumentTypeError("must be the number of an open file descriptor")
+    return int(text)
+
+
+# --- the arguments of each command ---
+
+
+def _name(sub: argparse.ArgumentParser, optional: bool = False) -> None:
+    sub.add_argument("name", metavar="NAME", type=profile_name, nargs="?" if optional else None,
+                     help="a profile's name" + (" (default: all)" if optional else ""))
+
+
+def _json(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--json", action="store_true", help="for programs: JSON")
+
+
+def _import(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("file", metavar="FILE", help="a Rove profile (TOML) or a strongSwan one (.sswan)")
+    sub.add_argument("--name", metavar="NAME", type=profile_name, help="call the profile NAME")
+    sub.add_argument("--system", action="store_true", help="for all users of this computer")
+    sub.add_argument("--check", action="store_true", help="only check the file, import nothing")
+
+
+def _list(sub: argparse.ArgumentParser) -> None:
+    _json(sub)
+
+
+def _delete(sub: argparse.ArgumentParser) -> None:
+    _name(sub)
+    sub.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def _connect(sub: argparse.ArgumentParser) -> None:
+    _name(sub)
+    sub.add_argument("--timeout", metavar="S", type=seconds, default=DEFAULT_TIMEOUT,
+                     help="give up after S seconds, not counting prompts; 0: never (default: %(default)g)")
+    sub.add_argument("--password-fd", metavar="N", type=descriptor,
+                     help="read the password, pre-shared key or passphrase as one line from file descriptor N")
+
+
+def _disconnect(sub: argparse.ArgumentParser) -> None:
+    _name(sub, optional=True)
+
+
+def _rekey(sub: argparse.ArgumentParser) -> None:
+    _name(sub)
+    sub.add_argument("--ike", action="store_true", help="renew the IKE SA instead of the tunnel's keys")
+
+
+def _nothing(sub: argparse.ArgumentParser) -> None:
+    """No arguments of its own."""
+
+
+def _status(sub: argparse.ArgumentParser) -> None:
+    _name(sub, optional=True)
+    _json(sub)
+
+
+def _log(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("-f", "--follow", action="store_true", help="go on with new lines as they come")
+    sub.add_argument("--since", metavar="T", default="",
+                     help='a time ("2026-05-04 13:00", "13:00") or an age ("10m", "2h"); default: all there is')
+    _json(sub)
+
+
+COMMANDS: tuple[Command, ...] = (
+    Command("import", "profiles", "take over a profile from a file", _import,
+            "  rove import work.toml\n  rove import --check office.sswan\n  rove import office.sswan --name work"),
+    Command("list", "profiles", "list the profiles", _list),
+    Command("show", "profiles", "print a profile as TOML, without secrets", _name),
+    Command("delete", "profiles", "delete a profile and its copied credentials", _delete),
+    Command("connect", "connect", "connect, and return when connected", _connect,
+            "  rove connect work\n  rove connect work --timeout 20\n"
+            "  pass show vpn | rove connect work --password-fd 0"),
+    Command("disconnect", "control", "end a connection, or all of them", _disconnect),
+    Command("rekey", "control", "renew the keys now", _rekey),
+    Command("agent", "agent", "stay, and ask for secrets on this terminal when needed", _nothing),
+    Command("status", "status", "show the connections", _status,
+            "  rove status\n  rove status work --json | jq .connections[0].state"),
+    Command("watch", "watch", "print what happens, one line per event, until interrupted", _json),
+    Command("log", "watch", "print the connections' log", _log,
+            "  rove log --since 10m\n  rove log -f"),
+)
+
+_EXAMPLES = """\
+examples:
+  rove import work.toml        take over a profile
+  rove connect work            asks for what it needs, returns when connected
+  rove status                  what is connected, how, since when
+  rove disconnect work
+
+“rove COMMAND --help” says more; rove(1) has the exit codes, rove-profile(5) the profiles."""
+
+
+class _Version(argparse.Action):
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version  # 30 ms that only --version needs
+        try:
+            number = version("rove-vpn")
+        except PackageNotFoundError:
+            number = "(not installed)"
+        parser.exit(0, f"rove {number}\n")
+
+
+def _formatter(prog: str) -> argparse.HelpFormatter:
+    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=20)
+
+
+def _sentence(summary: str) -> str:
+    return summary[0].upper() + summary[1:] + "."

@@ -1,0 +1,48 @@
+"""The agent inside the command line: on the connection's bus, asking on the terminal or reading a descriptor."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
+
+from client.bus.client import RovedNotRunning, VpnClient
+from client.cli.screen import Screen
+from client.model.cause import Finding
+from client.texts import plain
+
+if TYPE_CHECKING:
+    from client.agent.prompts import Prompter
+
+ROVED_UID = 0
+
+
+@contextlib.asynccontextmanager
+async def hosted_agent(client: VpnClient, kind: str, prompter: "Prompter") -> AsyncIterator[None]:
+    """roved may ask us while this lasts. ``kind`` as in RegisterAgent. Raises RoveError, RovedNotRunning."""
+    from dbus_fast import DBusError
+
+    from client.agent.export import AgentExport
+    from client.agent.service import AgentService
+    screen = Screen()
+
+    def notice(_profile: str, words: str) -> None:
+        screen.line(f"The gateway says: “{plain(words, 200)}”")
+
+    def finding(_profile: str, found: Finding) -> None:
+        screen.line(f"Note: {plain(found.message)}")
+
+    export = AgentExport(client.bus, AgentService(prompter, on_notice=notice, on_finding=finding), ROVED_UID)
+    try:
+        await export.start()
+        await client.register_agent(kind)
+        yield
+    except DBusError as error:
+        raise RovedNotRunning(str(error)) from error
+    finally:
+        with contextlib.suppress(DBusError):
+            await export.stop()
+
+
+def prompter_for(descriptor: int | None) -> "Prompter":
+    """The terminal, or the file descriptor that holds the secret."""
+    from client.agent.prompts import FdPrompter, TerminalPrompter
+    return TerminalPrompter() if descriptor is None else FdPrompter(descriptor)
