@@ -11,7 +11,7 @@ from collections import Counter
 from dbus_fast import BusType, Message, MessageFlag, MessageType, Variant
 from dbus_fast.aio import MessageBus
 
-AGENT = "org.rovevpn.Rove1.Agent"
+AGENTS = ("org.rovevpn.Rove1.Agent", "org.freedesktop.PolicyKit1.AuthenticationAgent")
 ROVE = {"destination": "org.rovevpn.Rove1", "path": "/org/rovevpn/Rove1", "interface": "org.rovevpn.Rove1"}
 
 
@@ -23,6 +23,10 @@ def decode(value):
             return Variant(value["v"][0], decode(value["v"][1]))
         return {key: decode(inner) for key, inner in value.items()}
     return [decode(inner) for inner in value] if isinstance(value, list) else value
+
+
+def as_json(value):
+    return bytes(value).hex() if isinstance(value, (bytes, bytearray)) else repr(value)
 
 
 def message(order):
@@ -43,9 +47,9 @@ class Process:
     def handle(self, received):
         if received.message_type is MessageType.SIGNAL and received.member == "Event":
             self.events.append({"sender": received.sender, **json.loads(received.body[0])})
-        if received.message_type is not MessageType.METHOD_CALL or received.interface != AGENT:
+        if received.message_type is not MessageType.METHOD_CALL or received.interface not in AGENTS:
             return None
-        self.agent_calls.append([received.member, json.loads(json.dumps(received.body, default=bytes.hex))])
+        self.agent_calls.append([received.member, json.loads(json.dumps(received.body, default=as_json))])
         reply = self.replies.get(received.member, {"error": "org.rovevpn.Rove1.Error.no_agent", "text": ""})
         if "hang" in reply:
             return True

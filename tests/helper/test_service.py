@@ -245,3 +245,22 @@ def test_a_users_tunnels_end_with_the_last_session_and_only_logind_may_say_so(wo
     assert root.call("RequestName", "su", "org.freedesktop.login1", 0, **BUS) == 1
     root.ask(**removed)
     assert world.recorded(what="disconnect", name="leaving")["uid"] == UIDS["alice"]
+
+
+def test_interactive_authorisation_asks_by_polkits_agent_and_closes_with_its_caller(start):
+    asking, dialogue = start("carol"), start("carol")
+    pid = asking.process.pid
+    with open(f"/proc/{pid}/stat") as file:
+        began = int(file.read().rsplit(")", 1)[1].split()[19])
+    polkit = {"destination": "org.freedesktop.PolicyKit1", "path": "/org/freedesktop/PolicyKit1/Authority",
+              "interface": "org.freedesktop.PolicyKit1.Authority"}
+    subject = ["unix-process", {"pid": {"v": ["u", pid]}, "start-time": {"v": ["t", began]}}]
+    dialogue.ask(op="agent", replies={"BeginAuthentication": {"hang": True}, "CancelAuthentication": {}})
+    assert dialogue.call("RegisterAuthenticationAgent", "(sa{sv})ss", subject, "C", "/dialogue", **polkit) is None
+    connect = {"member": "Connect", "signature": "sd", "body": ["work", 0.0]}
+    assert asking.ask(op="call", **connect)["error"] == "org.rovevpn.Rove1.Error.not_authorised"
+    asking.ask(op="send", **connect, interactive=True)
+    (member, body), = dialogue.ask(op="heard", calls=1)["agent_calls"]
+    assert (member, body[0]) == ("BeginAuthentication", "org.rovevpn.rove.connect")
+    asking.leave()
+    assert [member for member, _ in dialogue.ask(op="heard", calls=2)["agent_calls"]][1] == "CancelAuthentication"
