@@ -1,0 +1,230 @@
+"""The agent: Prepare, SignIkeAuth, PskAuth, Eap, Cancel. It holds the secrets; roved gets only what they make.
+
+It trusts its caller (``export`` lets only roved in) no further than these methods go: it signs nothing but
+IKE AUTH, with the key of the profile that was prepared, a few times a minute.
+"""
+
+import asyncio
+import math
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from client.agent.attempt import MAX_PSK_VALUES, MAX_SIGNATURES, VALID_FOR, Attempt, RateLimit, psk_octets
+from client.agent.credentials import stored_file
+from client.agent.keys import load_credential
+from client.agent.limits import check_psk_request, check_signature_request
+from client.agent.prompts import PromptCancelled, Prompter, PromptKind, SecretUsedUp
+from client.core.eap.packet import EapError
+from client.core.ikev2 import auth
+from client.model.cause import Cause, Finding, RoveError
+from client.model.profile import Profile, ProfileError, parse_profile
+
+REASONS = ("connect", "reconnect", "reauth")
+MAX_DEADLINE = 600.0
+MAX_PROFILES = 64
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """For roved: DER certificates (own first), ``auth.SIGNATURES`` keys best first, the certificate's subject."""
+
+    certificates: tuple[bytes, ...] = ()
+    signatures: tuple[str, ...] = ()
+    identity: str = ""
+
+
+class AgentService:
+    """The logic, without D-Bus. Every method raises RoveError.
+
+    ``credential_path(profile, file)`` finds the user's files; ``on_notice(profile, words)`` gets a gateway's
+    words, ``on_finding(profile, finding)`` what is worth telling about a credential.
+    """
+
+    def __init__(self, prompter: Prompter, *, credential_path: Callable[[str, str], Path] = stored_file,
+                 on_notice: Callable[[str, str], None] | None = None,
+                 on_finding: Callable[[str, Finding], None] | None = None,
+                 clock: Callable[[], float] = time.monotonic, random: Callable[[int], bytes] = os.urandom) -> None:
+        self._prompter = prompter
+        self._credential_path = credential_path
+        self._on_notice = on_notice or (lambda profile, words: None)
+        self._on_finding = on_finding or (lambda profile, finding: None)
+        self._clock = clock
+        self._random = random
+        self._attempts: dict[str, Attempt] = {}
+        self._running: dict[str, asyncio.Task[Attempt]] = {}
+        self._limits: dict[tuple[str, str], RateLimit] = {}
+        self._refusals: dict[str, tuple[str, str]] = {}     # profile → why, the gateway's words; for the next prompt
+        self._asking = asyncio.Lock()
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+
+    async def prepare(self, name: str, toml: str, reason: str, deadline: float) -> Prepared:
+        """Asks the user for what is missing, within ``deadline`` seconds; begins a new attempt."""
+        if reason not in REASONS or not math.isfinite(deadline) or deadline <= 0:
+            raise RoveError(Cause.BAD_SETTINGS, "Prepare with an unknown reason or deadline")
+        try:
+            profile = parse_profile(toml)
+        except ProfileError as error:
+            raise RoveError(Cause.BAD_SETTINGS, str(error)) from error
+        if profile.name != name:
+            raise RoveError(Cause.BAD_SETTINGS, "the profile bears another name")
+        held = self._reusable_secret(profile, reason)
+        await self._drop(name)
+        if len(self._running) + len(self._attempts) >= MAX_PROFILES:
+            raise RoveError(Cause.NOT_AUTHORISED, f"more than {MAX_PROFILES} connections at once")
+        task = asyncio.create_task(self._gather(profile, held))
+        self._running[name] = task
+        try:
+            await asyncio.wait({task}, timeout=min(deadline, MAX_DEADLINE))
+            if not task.done():
+                raise RoveError(Cause.PROMPT_UNANSWERED, f"no answer within {min(deadline, MAX_DEADLINE):.0f} s")
+            if task.cancelled():
+                raise RoveError(Cause.PROMPT_CANCELLED, "withdrawn")
+            attempt = task.result()
+        finally:
+            task.cancel()
+            if self._running.get(name) is task:
+                del self._running[name]
+            await asyncio.wait({task})      # the terminal is as it was before anybody is told
+        self._keep(name, attempt)
+        if attempt.credential is None:
+            return Prepared()
+        return Prepared(attempt.credential.certificates, attempt.credential.signer.algorithms,
+                        attempt.credential.subject)
+
+    async def sign_ike_auth(self, name: str, ike_sa_init: bytes, nonce_r: bytes, maced_id: bytes, int_auth: bytes,
+                            algorithm: str) -> bytes:
+        """The raw signature over the initiator's signed octets (RFC 7296 §2.15), which are made here."""
+        attempt = self._attempt(name, "certificate")
+        assert attempt.credential is not None
+        check_signature_request(ike_sa_init, nonce_r, maced_id, int_auth)
+        if algorithm not in attempt.credential.signer.algorithms:
+            raise RoveError(Cause.CREDENTIAL_UNUSABLE, "the key of this profile does not sign like that")
+        self._limit(name, "sign", MAX_SIGNATURES)
+        return await attempt.credential.signer.sign(
+            algorithm, auth.signed_octets(ike_sa_init, nonce_r, maced_id, int_auth))
+
+    async def psk_auth(self, name: str, prf: str, octets: bytes) -> bytes:
+        """prf(prf(PSK, "Key Pad for IKEv2"), octets), for own or peer octets (RFC 7296 §2.15)."""
+        attempt = self._attempt(name, "psk")
+        check_psk_request(prf, octets)
+        self._limit(name, "psk", MAX_PSK_VALUES)
+        return auth.psk_auth(prf, psk_octets(attempt.secret), octets)
+
+    async def eap(self, name: str, packet: bytes) -> tuple[bytes, bytes]:
+        """One EAP packet of the gateway → (response or empty, MSK or empty)."""
+        attempt = self._attempt(name, "eap-mschapv2")
+        assert attempt.eap is not None
+        try:
+            result = attempt.eap.receive(packet)
+        except EapError as error:
+            if error.cause is Cause.USER_REFUSED:
+                self._refusals.setdefault(name, (error.detail, ""))
+            self._forget(name)
+            raise
+        if result.refused:
+            self._refusals[name] = (result.refused, result.notice)
+            attempt.secret = ""         # refused: not to be used again, not even by a faulty retry
+        if result.notice:
+            self._on_notice(name, result.notice)
+        attempt.accepted = result.msk is not None
+        return result.response, result.msk or b""
+
+    async def cancel(self, name: str) -> None:
+        """The end of the attempt or of the prompt: nothing of it is kept."""
+        await self._drop(name)
+
+    async def forget_all(self) -> None:
+        """roved is gone: so are all attempts."""
+        for name in {*self._attempts, *self._running}:
+            await self._drop(name)
+        self._limits.clear()
+        self._refusals.clear()
+
+    # --- asking ---
+
+    async def _gather(self, profile: Profile, held: str) -> Attempt:
+        attempt = Attempt(profile, self._clock())
+        try:
+            if profile.user.auth == "certificate":
+                await self._load(attempt)
+            elif held:
+                attempt.secret = held
+            else:
+                await self._ask_secret(attempt)
+        except SecretUsedUp as error:
+            raise RoveError(Cause.CREDENTIAL_UNUSABLE, str(error)) from error
+        except PromptCancelled as error:
+            raise RoveError(Cause.PROMPT_CANCELLED, str(error)) from error
+        if profile.user.auth == "eap-mschapv2":
+            attempt.start_eap(self._random)
+        elif profile.user.auth == "psk":
+            psk_octets(attempt.secret)
+        attempt.prepared_at = self._clock()
+        return attempt
+
+    async def _ask_secret(self, attempt: Attempt) -> None:
+        profile = attempt.profile
+        kind, what = ((PromptKind.PSK, "Pre-shared key") if profile.user.auth == "psk"
+                      else (PromptKind.PASSWORD, f"Password of {profile.user.identity}"))
+        why, words = self._refusals.pop(profile.name, ("", ""))
+        before = f"The last one was refused: {why}. " if why else ""
+        async with self._asking:
+            attempt.secret = await self._prompter.secret(kind, f"{before}{what} for {profile.name}",
+                                                         gateway_words=words or None)
+
+    async def _load(self, attempt: Attempt) -> None:
+        profile = attempt.profile
+
+        async def ask() -> str:
+            async with self._asking:
+                return await self._prompter.secret(
+                    PromptKind.PASSPHRASE, f"Passphrase of {profile.user.certificate} for {profile.name}")
+
+        key = self._credential_path(profile.name, profile.user.key) if profile.user.key else None
+        attempt.credential = await load_credential(
+            self._credential_path(profile.name, profile.user.certificate), key, ask, datetime.now(UTC))
+        for finding in attempt.credential.findings:
+            self._on_finding(profile.name, finding)
+
+    # --- holding ---
+
+    def _reusable_secret(self, profile: Profile, reason: str) -> str:
+        """The secret that this very profile was accepted with, unless the user starts anew; else empty."""
+        held = self._attempts.get(profile.name)
+        if (held is None or not held.accepted or held.profile != profile or reason == "connect"
+                or self._clock() - held.prepared_at >= VALID_FOR):
+            return ""
+        return held.secret
+
+    def _attempt(self, name: str, method: str) -> Attempt:
+        attempt = self._attempts.get(name)
+        if attempt and self._clock() - attempt.prepared_at >= VALID_FOR:
+            self._forget(name)
+            attempt = None
+        if attempt is None or attempt.profile.user.auth != method:
+            raise RoveError(Cause.NOT_AUTHORISED, "nothing was prepared for this")
+        return attempt
+
+    def _limit(self, name: str, what: str, most: int) -> None:
+        self._limits.setdefault((name, what), RateLimit(most)).use(self._clock())
+
+    def _keep(self, name: str, attempt: Attempt) -> None:
+        self._forget(name)
+        self._attempts[name] = attempt
+        self._expiries[name] = asyncio.get_running_loop().call_later(VALID_FOR, self._forget, name)
+
+    def _forget(self, name: str) -> None:
+        if expiry := self._expiries.pop(name, None):
+            expiry.cancel()
+        if attempt := self._attempts.pop(name, None):
+            attempt.secret, attempt.credential, attempt.eap = "", None, None
+
+    async def _drop(self, name: str) -> None:
+        self._forget(name)
+        if task := self._running.pop(name, None):
+            task.cancel()
+            await asyncio.wait({task})

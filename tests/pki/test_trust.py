@@ -1,0 +1,183 @@
+"""verify_gateway: who may be which gateway. One row per fault, and what is accepted beside it."""
+
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
+from hypothesis import given
+from hypothesis import strategies as st
+
+from client.core.ikev2 import auth
+from client.core.pki.trust import load_trust, verify_gateway
+from client.model.cause import Cause, RoveError
+from tests.pki.factory import DAY, NOW, Issued, dns, key_usage, make_ca
+
+OCTETS = b"octets that the gateway signs"
+ROOT = make_ca("Root")
+SUB = ROOT.issue("Sub", ca=True)
+FQDN, RFC822, IPV4, IPV6, DN, KEY_ID = 2, 3, 1, 5, 9, 11
+SIGNATURE = {ec.EllipticCurvePrivateKey: "ecdsa-sha256", rsa.RSAPrivateKey: "rsa-pss-sha256",
+             ed25519.Ed25519PrivateKey: "ed25519"}
+
+
+def verify(leaf: Issued, *others: bytes, **changes: Any) -> None:
+    name = next(name for kind, name in SIGNATURE.items() if isinstance(leaf.key, kind))
+    method, auth_data = auth.auth_payload_data(name, auth.sign(leaf.key, name, OCTETS))
+    options = {"id_type": FQDN, "id_data": b"gw.lab.test", "expected": "gw.lab.test", "now": NOW, "method": method,
+               "auth_data": auth_data, "octets": OCTETS, "trust": (ROOT.pem,)} | changes
+    verify_gateway((leaf.der, *others), **options)
+
+
+def refused(leaf: Issued, *others: bytes, **changes: Any) -> RoveError:
+    with pytest.raises(RoveError) as error:
+        verify(leaf, *others, **changes)
+    return error.value
+
+
+def gateway(issuer: Issued = ROOT, **options: Any) -> Issued:
+    return issuer.issue("gw", **{"san": dns("gw.lab.test"), **options})
+
+
+LEAF = gateway()
+
+
+@pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048),
+                                 ed25519.Ed25519PrivateKey.generate()])
+def test_a_right_gateway_is_accepted(key: Any) -> None:
+    verify(gateway(key=key))
+
+
+def test_through_an_intermediate_among_rubbish() -> None:
+    verify(gateway(SUB), b"rubbish", ROOT.der, LEAF.der, SUB.der)
+
+
+def test_trust_may_be_loaded_before() -> None:
+    verify(LEAF, trust=load_trust((ROOT.pem,)))
+
+
+IP4, IP6 = ip_address("192.0.2.1"), ip_address("2001:db8::1")
+NAMES = (*dns("gw.lab.test", "*.wild.test"), x509.RFC822Name("gw@lab.test"), x509.IPAddress(IP4), x509.IPAddress(IP6))
+NAMED = gateway(san=NAMES)
+
+
+@pytest.mark.parametrize(("id_type", "id_data", "expected"), [
+    (FQDN, b"gw.lab.test", "gw.lab.test"),
+    (FQDN, b"GW.lab.TEST", "gw.Lab.test"),
+    (RFC822, b"gw@lab.test", "gw@lab.test"),
+    (RFC822, b"gw@LAB.test", "gw@lab.test"),
+    (IPV4, IP4.packed, "192.0.2.1"),
+    (IPV6, IP6.packed, "2001:db8::1"),
+    (DN, NAMED.parsed.subject, "CN=gw,O=Lab"),
+    (DN, NAMED.parsed.subject, "O=Lab,CN=gw"),
+    (DN, NAMED.parsed.subject, "CN=GW,O=lab"),
+])
+def test_identities_of_every_type(id_type: int, id_data: bytes, expected: str) -> None:
+    verify(NAMED, id_type=id_type, id_data=id_data, expected=expected)
+
+
+@pytest.mark.parametrize(("id_type", "id_data", "expected"), [
+    (FQDN, b"other.lab.test", "gw.lab.test"),               # says it is another
+    (FQDN, b"other.lab.test", "other.lab.test"),            # as expected, but not in the certificate
+    (FQDN, b"gw.wild.test", "gw.wild.test"),                # wildcards are for the web
+    (FQDN, b"*.wild.test", "*.wild.test"),
+    (FQDN, b"gw", "gw"),                                    # the CN counts for nothing
+    (FQDN, b"gw.lab.test\x00", "gw.lab.test"),
+    (FQDN, b"gw.lab.test.", "gw.lab.test"),
+    (FQDN, b"192.0.2.1", "192.0.2.1"),                      # the right value of the wrong type
+    (RFC822, b"gw.lab.test", "gw.lab.test"),
+    (FQDN, b"gw@lab.test", "gw@lab.test"),
+    (RFC822, b"GW@lab.test", "gw@lab.test"),
+    (IPV4, b"\xc0\x00\x02", "192.0.2.1"),
+    (IPV4, ip_address("192.0.2.2").packed, "192.0.2.2"),
+    (IPV6, IP4.packed, "192.0.2.1"),
+    (DN, NAMED.parsed.subject, "CN=other,O=Lab"),
+    (DN, NAMED.parsed.subject, "CN=gw"),
+    (DN, ROOT.parsed.subject, "CN=Root,O=Lab"),
+    (DN, b"", "CN=gw,O=Lab"),
+    (DN, b"\x30\x00", "CN=gw,O=Lab"),
+    (KEY_ID, b"gw.lab.test", "gw.lab.test"),
+    (99, b"gw.lab.test", "gw.lab.test"),
+    (FQDN, b"\xff\xfe", "gw.lab.test"),
+    (FQDN, b"", "gw.lab.test"),
+])
+def test_wrong_identities_and_the_names_are_listed(id_type: int, id_data: bytes, expected: str) -> None:
+    error = refused(NAMED, id_type=id_type, id_data=id_data, expected=expected)
+    assert error.cause is Cause.GATEWAY_WRONG_NAME
+    assert "gw.lab.test" in error.detail
+    assert "192.0.2.1" in error.detail
+    assert error.detail.isprintable()
+
+
+def test_a_certificate_without_names() -> None:
+    assert refused(gateway(san=())).cause is Cause.GATEWAY_WRONG_NAME
+    assert len(refused(gateway(san=dns(*(f"n{i}.lab.test" for i in range(500))))).detail) < 5000
+
+
+@pytest.mark.parametrize("before_after", [(NOW - 9 * DAY, NOW - DAY), (NOW + DAY, NOW + 9 * DAY)])
+def test_out_of_time(before_after: tuple[Any, Any]) -> None:
+    leaf = gateway(before=before_after[0], after=before_after[1])
+    assert refused(leaf).cause is Cause.GATEWAY_EXPIRED
+
+
+def test_unknown_ca() -> None:
+    assert refused(gateway(make_ca("Evil"))).cause is Cause.GATEWAY_UNTRUSTED
+    assert refused(LEAF, trust=(make_ca("Else").pem,)).cause is Cause.GATEWAY_UNTRUSTED
+
+
+def test_no_or_unreadable_certificates() -> None:
+    for certificates in ((), (b"",), (b"rubbish", LEAF.der), (b"\x30" * 70000,)):
+        with pytest.raises(RoveError) as error:
+            verify_gateway(certificates, (ROOT.pem,), id_type=FQDN, id_data=b"gw.lab.test", expected="gw.lab.test",
+                           now=NOW, method=14, auth_data=b"", octets=OCTETS)
+        assert error.value.cause is Cause.GATEWAY_UNTRUSTED
+
+
+def test_only_the_first_sixteen_certificates_count() -> None:
+    assert refused(gateway(SUB), *[LEAF.der] * 15, SUB.der).cause is Cause.GATEWAY_UNTRUSTED
+
+
+def eku(*oids: ObjectIdentifier) -> Any:
+    return ((x509.ExtendedKeyUsage(oids), False),)
+
+
+IPSEC_IKE, INTERMEDIATE = ObjectIdentifier("1.3.6.1.5.5.7.3.17"), ObjectIdentifier("1.3.6.1.5.5.8.2.2")
+
+
+@pytest.mark.parametrize("extensions", [
+    ((key_usage(digital_signature=True), True),), ((key_usage(content_commitment=True), True),),
+    eku(ExtendedKeyUsageOID.SERVER_AUTH), eku(IPSEC_IKE), eku(INTERMEDIATE),
+    eku(ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE), eku(ExtendedKeyUsageOID.CLIENT_AUTH, IPSEC_IKE)])
+def test_usable_key_usages(extensions: Any) -> None:
+    verify(gateway(extensions=extensions))
+
+
+@pytest.mark.parametrize("extensions", [
+    ((key_usage(key_encipherment=True), True),), ((key_usage(key_agreement=True), False),),
+    eku(ExtendedKeyUsageOID.CLIENT_AUTH), eku(ExtendedKeyUsageOID.CODE_SIGNING),
+    ((key_usage(digital_signature=True), True), *eku(ExtendedKeyUsageOID.CLIENT_AUTH))])
+def test_unusable_key_usages(extensions: Any) -> None:
+    assert refused(gateway(extensions=extensions)).cause is Cause.GATEWAY_KEY_USAGE
+
+
+def test_bad_signatures() -> None:
+    other = gateway()
+    name = "ecdsa-sha256"
+    method, by_another = auth.auth_payload_data(name, auth.sign(other.key, name, OCTETS))
+    for changes in ({"auth_data": by_another, "method": method}, {"octets": b"others"}, {"auth_data": b""},
+                    {"auth_data": b"\x0c"}, {"method": 1}, {"method": 2}, {"method": 0}, {"method": 255}):
+        assert refused(LEAF, **changes).cause is Cause.GATEWAY_BAD_SIGNATURE
+
+
+def test_an_impossible_expectation_is_a_wrong_setting_or_a_wrong_name() -> None:
+    for expected in ("", "CN=", "@#xyz", "\ud800", "CN=a,,"):
+        assert refused(LEAF, expected=expected).cause in (Cause.BAD_SETTINGS, Cause.GATEWAY_WRONG_NAME)
+
+
+@given(st.integers(0, 255), st.binary(max_size=60), st.integers(0, 255), st.binary(max_size=80))
+def test_any_identity_and_auth_payload_end_in_a_named_error(id_type: int, id_data: bytes, method: int,
+                                                            auth_data: bytes) -> None:
+    assert refused(LEAF, id_type=id_type, id_data=id_data).cause is Cause.GATEWAY_WRONG_NAME
+    assert refused(LEAF, method=method, auth_data=auth_data).cause is Cause.GATEWAY_BAD_SIGNATURE
