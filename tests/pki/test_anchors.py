@@ -26,8 +26,9 @@ def test_several_certificates_in_one_or_several_texts() -> None:
 
 def test_hashes_for_certreq_are_of_the_cas_public_keys() -> None:
     spki = ROOT.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    trust = anchors.load_trust((ROOT.pem, GATEWAY.pem))
-    assert anchors.ca_key_hashes(trust) == (hashlib.sha1(spki).digest(),)
+    for trust in ((ROOT.pem, GATEWAY.pem), anchors.load_trust((ROOT.pem, GATEWAY.pem))):
+        assert anchors.ca_key_hashes(trust) == (hashlib.sha1(spki).digest(),)
+    assert anchors.ca_key_hashes("system") == ()
 
 
 @pytest.mark.parametrize("texts", [

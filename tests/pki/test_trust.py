@@ -130,8 +130,7 @@ def test_unknown_ca() -> None:
 def test_no_or_unreadable_certificates() -> None:
     for certificates in ((), (b"",), (b"rubbish", LEAF.der), (b"\x30" * 70000,)):
         with pytest.raises(RoveError) as error:
-            verify_gateway(certificates, (ROOT.pem,), id_type=FQDN, id_data=b"gw.lab.test", expected="gw.lab.test",
-                           now=NOW, method=14, auth_data=b"", octets=OCTETS)
+            verify_gateway(certificates, (ROOT.pem,), FQDN, b"gw.lab.test", "gw.lab.test", NOW, 14, b"", OCTETS)
         assert error.value.cause is Cause.GATEWAY_UNTRUSTED
 
 

@@ -35,8 +35,10 @@ class Trust:
         return [anchor for anchor in self.anchors if anchor.subject == certificate.issuer]
 
 
-def load_trust(trust: str | tuple[str, ...]) -> Trust:
-    """``"system"`` or PEM texts → Trust, parsed once. Raises RoveError (BAD_SETTINGS)."""
+def load_trust(trust: Trust | str | tuple[str, ...]) -> Trust:
+    """``"system"`` or PEM texts, as a profile has them → Trust, parsed once. Raises RoveError (BAD_SETTINGS)."""
+    if isinstance(trust, Trust):
+        return trust
     if isinstance(trust, str):
         if trust != "system":
             raise RoveError(Cause.BAD_SETTINGS, "gateway.trust is neither \"system\" nor a list of certificates")
@@ -45,8 +47,14 @@ def load_trust(trust: str | tuple[str, ...]) -> Trust:
     return _load_pem(tuple(trust))
 
 
-def ca_key_hashes(trust: Trust) -> tuple[bytes, ...]:
-    """SHA-1 of each anchor's SubjectPublicKeyInfo, for CERTREQ (RFC 7296 §3.7); none for the system's many."""
+def ca_key_hashes(trust: Trust | str | tuple[str, ...]) -> tuple[bytes, ...]:
+    """SHA-1 of each anchor's SubjectPublicKeyInfo, for CERTREQ (RFC 7296 §3.7); none for the system's many.
+
+    Raises as ``load_trust``.
+    """
+    if trust == "system":
+        return ()
+    trust = load_trust(trust)
     if trust.system:
         return ()
     hashes = dict.fromkeys(hashlib.sha1(anchor.spki, usedforsecurity=False).digest()

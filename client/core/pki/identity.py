@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from cryptography import x509
 
 from client.core.ikev2.constants import IdType
-from client.core.ikev2.identity import identity_from_text, identity_to_text
+from client.core.ikev2.payloads import identity_from_text, identity_to_text
 from client.core.pki.certificate import Certificate, display
 from client.core.pki.names import folded_name, same_mailbox
 from client.model.cause import Cause, RoveError

@@ -16,7 +16,7 @@ __all__ = ["Trust", "ca_key_hashes", "load_trust", "verify_gateway"]
 MAX_CERTIFICATES = 16
 
 
-def verify_gateway(certificates: Sequence[bytes], trust: Trust | str | tuple[str, ...], *, id_type: int,
+def verify_gateway(certificates: Sequence[bytes], trust: Trust | str | tuple[str, ...], id_type: int,
                    id_data: bytes, expected: str, now: datetime, method: int, auth_data: bytes,
                    octets: bytes) -> None:
     """Accepts silently, or raises RoveError with the GATEWAY_… cause.
@@ -26,8 +26,7 @@ def verify_gateway(certificates: Sequence[bytes], trust: Trust | str | tuple[str
     gateway identity; ``now``: aware wall-clock time; ``method``/``auth_data``: the AUTH payload over ``octets``.
     """
     leaf, others = _parsed(certificates)
-    anchors = trust if isinstance(trust, Trust) else load_trust(trust)
-    build_path(leaf, others, anchors, now)
+    build_path(leaf, others, load_trust(trust), now)
     check_identity(leaf, id_type, id_data, expected)
     if problem := gateway_usage_problem(leaf):
         raise RoveError(Cause.GATEWAY_KEY_USAGE, problem)
