@@ -225,6 +225,6 @@ class AgentService:
 
     async def _drop(self, name: str) -> None:
         self._forget(name)
-        if task := self._running.pop(name, None):
+        while task := self._running.pop(name, None):    # another may begin while we wait
             task.cancel()
             await asyncio.wait({task})
