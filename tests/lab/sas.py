@@ -41,6 +41,11 @@ class IkeSa:
     virtual_ips: tuple[str, ...]
     children: tuple[ChildSa, ...]
 
+    @property
+    def installed(self) -> tuple[ChildSa, ...]:
+        """The CHILD_SAs in use; ``children`` also lists those that wait for their end after a rekey."""
+        return tuple(child for child in self.children if child.state == "INSTALLED")
+
 
 def parse(events: list[Message]) -> list[IkeSa]:
     """The events of list-sas, oldest first."""

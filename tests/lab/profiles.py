@@ -1,0 +1,40 @@
+"""Rove profiles for the gateway's connections, so that a test only says what is special."""
+
+from typing import Any
+
+import tomlkit
+
+from tests.lab import pki
+from tests.lab.gateways import CONNECTIONS, PASSWORD, PSK, USER, address, identity
+
+_CERTIFICATES = {"cert": "client-rsa", "certec": "client-ec", "certed": "client-ed"}
+_LAN = ["10.10.0.0/24", "10.20.0.0/24", "fd10::/48"]
+_ALL = ["0.0.0.0/0", "::/0"]
+
+
+def text(connection: str, **changes: Any) -> str:
+    """A profile as TOML. ``changes``: ``name``, or tables merged into ours, ``ike={"mobike": False}``."""
+    files = pki.directory()
+    user: dict[str, Any] = {"auth": "eap-mschapv2", "identity": USER}
+    if connection == "psk":
+        user = {"auth": "psk", "identity": USER}
+    elif connection in _CERTIFICATES:
+        stem = files / _CERTIFICATES[connection]
+        user = {"auth": "certificate", "certificate": f"{stem}.crt", "key": f"{stem}.key"}
+    profile: dict[str, Any] = {
+        "version": 1, "name": connection,
+        "gateway": {"address": [address(connection)], "identity": identity(connection), "trust": [str(files / "root.crt")]},
+        "user": user,
+        "tunnel": {"remote": _ALL if connection.startswith(("full", "narrow")) else _LAN}}
+    for key, value in changes.items():
+        profile[key] = profile.get(key, {}) | value if isinstance(value, dict) else value
+    return tomlkit.dumps(profile)
+
+
+def secrets(connection: str) -> dict[str, str]:
+    """What ``rove connect`` of this connection is asked, by option."""
+    if connection in _CERTIFICATES:
+        return {}
+    if connection not in CONNECTIONS:
+        raise KeyError(connection)
+    return {"--password-fd": PSK if connection == "psk" else PASSWORD}
