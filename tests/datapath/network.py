@@ -18,7 +18,7 @@ from typing import Any
 PORT = 4500
 _CLONE_NEWNET = 0x4000_0000
 _TUNSETIFF = 0x4004_54CA
-_IFF_TUN, _IFF_NO_PI = 0x0001, 0x1000
+_IFF_TUN, _IFF_NO_PI, _IFF_VNET_HDR = 0x0001, 0x1000, 0x4000
 _serial = count()
 
 
@@ -49,16 +49,17 @@ def within(namespace: str, action: Callable[[], Any]) -> Any:
 class End:
     """One end: outer addresses 192.0.2.N and 2001:db8::N, inner ones 10.9.0.N and fd09::N on ``tun0``."""
 
-    def __init__(self, namespace: str, number: int, mtu: int) -> None:
+    def __init__(self, namespace: str, number: int, mtu: int, offload: bool) -> None:
         self.namespace = namespace
         self.inner4, self.inner6 = f"10.9.0.{number}", f"fd09::{number}"
         self.outer4, self.outer6 = f"192.0.2.{number}", f"2001:db8::{number}"
         self._mtu = mtu
+        self._flags = _IFF_TUN | _IFF_NO_PI | (_IFF_VNET_HDR if offload else 0)
         self.tun = -1
         self.sockets: list[socket.socket] = []
 
     def open(self) -> None:
-        self.tun = within(self.namespace, _open_tun)
+        self.tun = within(self.namespace, lambda: _open_tun(self._flags))
         self.sockets = [within(self.namespace, lambda family=f: _bind(family)) for f in _FAMILIES]
         self.ip("link", "set", "tun0", "mtu", str(self._mtu), "up")
         self.ip("address", "add", f"{self.inner4}/24", "dev", "tun0")
@@ -83,9 +84,9 @@ class End:
 class Pair:
     """``with Pair("dpx") as (a, b)``: both ends up, data paths not yet running."""
 
-    def __init__(self, prefix: str, mtu: int = 1400) -> None:
+    def __init__(self, prefix: str, mtu: int = 1400, offload: bool = True) -> None:
         self._names = [f"{prefix}-{os.getpid()}-{next(_serial)}{side}" for side in "ab"]
-        self.ends = [End(name, number, mtu) for number, name in enumerate(self._names, 1)]
+        self.ends = [End(name, number, mtu, offload) for number, name in enumerate(self._names, 1)]
 
     def __enter__(self) -> tuple[End, End]:
         try:
@@ -117,9 +118,9 @@ class Pair:
 _FAMILIES = (socket.AF_INET, socket.AF_INET6)
 
 
-def _open_tun() -> int:
+def _open_tun(flags: int) -> int:
     fd = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
-    fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", b"tun0", _IFF_TUN | _IFF_NO_PI))
+    fcntl.ioctl(fd, _TUNSETIFF, struct.pack("16sH22x", b"tun0", flags))
     return fd
 
 

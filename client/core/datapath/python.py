@@ -4,7 +4,6 @@ One thread, one epoll: TUN → seal → UDP, UDP → open → TUN, and the contr
 taken in batches, so that waiting, time-keeping and counting are paid once for many packets.
 """
 
-import os
 import select
 import socket
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from client.core.datapath.messages import (
 )
 from client.core.datapath.page import Header, Page, Sa
 from client.core.datapath.sadb import InboundState, OutboundState, OutboundTable, SaState
+from client.core.datapath.tun import READ, open_device
 from client.core.datapath.udp import (
     MAX_RUN,
     MAX_RUN_OCTETS,
@@ -40,8 +40,7 @@ BATCH = 64             # packets from the TUN device, or receive calls on a sock
 KEEPALIVE = b"\xff"    # RFC 3948 §2.3
 REFUSAL_INTERVAL = 1_000_000_000  # ns between two reports about the same destination
 
-_TUN_READ = 0x1_0000
-_OUT = MAX_RUN_OCTETS + 2 * _TUN_READ
+_OUT = MAX_RUN_OCTETS + 2 * READ
 _MIN_ESP = 8
 
 
@@ -60,8 +59,7 @@ class PacketLoop:
         random: Callable[[int], bytes],
         clock: Callable[[], int],
     ) -> None:
-        self._tun = tun_fd
-        os.set_blocking(tun_fd, False)
+        self._tun = open_device(tun_fd)
         for sock in sockets:
             prepare_socket(sock)
         self._ports = {sock.family: UdpPort(sock) for sock in sockets}
@@ -110,7 +108,7 @@ class PacketLoop:
         """Wait up to ``timeout`` seconds, carry what is there; returns the watched descriptors that are ready."""
         others = []
         for fd, events in self._epoll.poll(self._until_keepalive(timeout)):
-            if fd == self._tun:
+            if fd == self._tun.fd:
                 self._carry_out()
                 if events & select.EPOLLERR:  # the device was removed; IKE goes on
                     self._epoll.unregister(fd)
@@ -126,12 +124,12 @@ class PacketLoop:
     def _carry_out(self) -> None:
         """TUN → UDP. Packets of one size are sealed one behind the other and leave together."""
         port = self._port
-        words, out, tun, carrier, read = self._words, self._out, self._tun, self._outbound.carrier, os.read
+        words, out, carrier, read = self._words, self._out, self._outbound.carrier, self._tun.read
         start = end = size = count = 0
         touched: OutboundState | None = None
         for _ in range(BATCH):
             try:
-                packet = read(tun, _TUN_READ)
+                packet = read()
             except OSError:  # nothing left, or the device is down
                 break
             sa, length = carrier(packet)
@@ -189,6 +187,10 @@ class PacketLoop:
                 authenticated |= self._open(sa, packet, plain)
         if touched is not None:
             touched.publish(words)
+            self._tun.flush()
+            if self._tun.errors:  # the device is down, or the kernel dislikes a packet
+                words[Header.SEND_ERRORS] += self._tun.errors
+                self._tun.errors = 0
         if authenticated:
             words[Header.LAST_INBOUND] = self._clock()
 
@@ -220,10 +222,7 @@ class PacketLoop:
             return True
         sa.packets += 1
         sa.bytes += length
-        try:
-            os.write(self._tun, payload[:length])
-        except OSError:  # the device is down, or the kernel dislikes the packet
-            self._count(Header.SEND_ERRORS)
+        self._tun.write(payload[:length])
         return True
 
     def _not_esp(self, packet: memoryview, port: UdpPort, ancillary: Ancillary, sender: tuple[str, int]) -> None:
