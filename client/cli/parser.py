@@ -5,8 +5,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from client.model.profile import ProfileError, check_name
-
 DEFAULT_TIMEOUT = 60.0
 MAX_TIMEOUT = 86400.0
 
@@ -25,15 +23,15 @@ class Command:
 def parser() -> argparse.ArgumentParser:
     """The tree. It exits by itself: 0 after --help and --version, 2 on a usage error."""
     top = argparse.ArgumentParser(
-        prog="rove", description="A roaming IKEv2 VPN client.", epilog=_EXAMPLES, allow_abbrev=False,
-        formatter_class=_formatter)
+        prog="rove", usage="rove [-h] [--version] COMMAND …", description=_overview(), epilog=_EXAMPLES,
+        allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--version", action=_Version, nargs=0, help="show the version and exit")
-    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", prog="rove", required=True, help=argparse.SUPPRESS)
     for row in COMMANDS:
         sub = commands.add_parser(
-            row.name, help=row.summary, description=_sentence(row.summary), allow_abbrev=False,
+            row.name, description=_sentence(row.summary), allow_abbrev=False,
             epilog=f"examples:\n{row.examples}" if row.examples else None,
-            formatter_class=_formatter)
+            formatter_class=argparse.RawDescriptionHelpFormatter)
         row.arguments(sub)
     return top
 
@@ -42,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def profile_name(text: str) -> str:
+    from client.model.profile import ProfileError, check_name  # 20 ms that “rove status” can do without
     try:
         return check_name(text)
     except ProfileError as error:
@@ -161,11 +160,13 @@ class _Version(argparse.Action):
             number = version("rove-vpn")
         except PackageNotFoundError:
             number = "(not installed)"
-        parser.exit(0, f"rove {number}\n")
+        print(f"rove {number}")     # parser.exit would write to stderr
+        parser.exit()
 
 
-def _formatter(prog: str) -> argparse.HelpFormatter:
-    return argparse.RawDescriptionHelpFormatter(prog, max_help_position=20)
+def _overview() -> str:
+    commands = "\n".join(f"  {row.name:11} {row.summary}" for row in COMMANDS)
+    return f"A roaming IKEv2 VPN client.\n\ncommands:\n{commands}"
 
 
 def _sentence(summary: str) -> str:

@@ -27,7 +27,7 @@ class Screen:
             print(f"      {plain(advice)}", file=sys.stderr, flush=True)
 
     def paint(self, text: str, colour: str, stream: TextIO | None = None) -> str:
-        """The text without control characters (spaces stay: columns are painted padded), coloured where that is wanted."""
+        """Without control characters (spaces stay: columns come padded), coloured where that is wanted."""
         clean = "".join(char if char.isprintable() else " " for char in text)
         return f"\x1b[{_COLOURS[colour]}m{clean}\x1b[0m" if self._colour.get(stream or sys.stdout) else clean
 
