@@ -1,63 +1,9 @@
-"""The algorithms of IKE and ESP: one row per ENCR and INTEG, by IANA number; PRFs and the SK payload's cipher beside.
+"""The algorithms of IKE and ESP in one place: rows, PRFs and the SK payload's cipher."""
 
-``ESP_SUITES`` names the combinations that a CHILD_SA may use, as swanctl writes them.
-"""
-
-from dataclasses import dataclass
-
+from client.core.crypto.algorithms import ENCR, ESP_SUITES, INTEG, Encr, Integ
 from client.core.crypto.errors import IntegrityError
 from client.core.crypto.prf import PRF, Prf, prf, prf_plus, prf_row
+from client.core.crypto.sk_cipher import SkCipher
 
-__all__ = ["ENCR", "ESP_SUITES", "INTEG", "PRF", "Encr", "Integ", "IntegrityError", "Prf", "prf", "prf_plus",
-           "prf_row"]
-
-
-@dataclass(frozen=True)
-class Encr:
-    """Lengths in octets. ``key_bits`` is the Key Length attribute, 0 where there is none.
-
-    ``salt_len`` octets of keying material follow the key (RFC 5282 §7.1, RFC 4106 §8.1, RFC 7634 §2).
-    ``block`` is the multiple to which plaintext is padded.
-    """
-
-    id: int
-    key_bits: int
-    name: str
-    key_len: int
-    salt_len: int
-    iv_len: int
-    icv_len: int    # of the cipher itself: 0 where INTEG makes it
-    block: int
-    aead: bool
-
-
-@dataclass(frozen=True)
-class Integ:
-    """Lengths in octets (RFC 4868 §2.3: the key is as long as the hash, the ICV half of it)."""
-
-    id: int
-    name: str
-    hash: str       # hashlib's name
-    key_len: int
-    icv_len: int
-
-
-_ENCR_ROWS = (
-    Encr(12, 128, "aes128", 16, 0, 16, 0, 16, aead=False),      # RFC 3602
-    Encr(12, 192, "aes192", 24, 0, 16, 0, 16, aead=False),
-    Encr(12, 256, "aes256", 32, 0, 16, 0, 16, aead=False),
-    Encr(20, 128, "aes128gcm16", 16, 4, 8, 16, 1, aead=True),   # RFC 5282, RFC 4106
-    Encr(20, 192, "aes192gcm16", 24, 4, 8, 16, 1, aead=True),
-    Encr(20, 256, "aes256gcm16", 32, 4, 8, 16, 1, aead=True),
-    Encr(28, 0, "chacha20poly1305", 32, 4, 8, 16, 1, aead=True),    # RFC 7634: no Key Length attribute
-)
-_INTEG_ROWS = (
-    Integ(12, "sha256", "sha256", 32, 16),
-    Integ(13, "sha384", "sha384", 48, 24),
-    Integ(14, "sha512", "sha512", 64, 32),
-)
-ENCR = {(row.id, row.key_bits): row for row in _ENCR_ROWS}
-INTEG = {row.id: row for row in _INTEG_ROWS}
-
-ESP_SUITES: dict[str, tuple[Encr, Integ | None]] = {row.name: (row, None) for row in _ENCR_ROWS if row.aead} | {
-    f"{encr.name}-{integ.name}": (encr, integ) for encr in _ENCR_ROWS if not encr.aead for integ in _INTEG_ROWS}
+__all__ = ["ENCR", "ESP_SUITES", "INTEG", "PRF", "Encr", "Integ", "IntegrityError", "Prf", "SkCipher", "prf",
+           "prf_plus", "prf_row"]

@@ -9,6 +9,7 @@ MAX_KEYWORDS = 64
 
 _ENCR, _PRF, _INTEG, _KE, _ESN = (
     TransformType.ENCR, TransformType.PRF, TransformType.INTEG, TransformType.KE, TransformType.ESN)
+_RANK = {kind: rank for rank, kind in enumerate((_ENCR, _INTEG, _PRF, _KE, _ESN))}
 _KEYWORDS: dict[str, Transform] = (
     {row.name: Transform(_ENCR, row.id, row.key_bits) for row in ENCR.values()}
     | {row.name: Transform(_INTEG, row.id) for row in INTEG.values()}
@@ -49,8 +50,7 @@ def parse_proposal(text: str, protocol: ProtocolId) -> Proposal:
         _complete_esp(kinds)
     if aead == {True}:
         kinds[_INTEG] = []
-    order = (_ENCR, _INTEG, _PRF, _KE, _ESN)
-    return Proposal(1, protocol, b"", tuple(transform for kind in order for transform in kinds[kind]))
+    return Proposal(1, protocol, b"", tuple(transform for kind in _RANK for transform in kinds[kind]))
 
 
 def proposal_name(proposal: Proposal) -> str:
@@ -63,7 +63,7 @@ def proposal_name(proposal: Proposal) -> str:
     prfs = [transform.id for transform in proposal.of_type(_PRF)]
     hidden = _PRF if implied and implied == prfs else None
     names = []
-    for transform in proposal.transforms:
+    for transform in sorted(proposal.transforms, key=lambda transform: _RANK.get(transform.type, len(_RANK))):
         nothing = transform.id == 0 and transform.type in Proposal.OPTIONAL
         if not nothing and transform.type != hidden:
             names.append(_NAMES.get(transform) or _by_number(transform))
