@@ -44,6 +44,15 @@ class Host:
         self._await("the bus", lambda: (self.root / "run/dbus/system_bus_socket").is_socket())
         self._serve("polkitd.log", _POLKITD, "--no-debug")
         self._await("polkitd", lambda: self.owns("org.freedesktop.PolicyKit1"))
+        self.reset()
+
+    def reset(self) -> None:
+        """/etc/resolv.conf and the users' sessions as at the start."""
+        if self._keeper is None:
+            return
+        draft = self.root / "etc/.resolv.conf.lab"
+        draft.write_text(_RESOLV_CONF)
+        draft.replace(self.root / "etc/resolv.conf")
         for account in ACCOUNTS.values():
             self.sessions.open(account)
 
@@ -106,7 +115,6 @@ class Host:
         """The keeper: arrange the mounts, say ``ready``, stay."""
         stage = self._folder / "stage"
         stage.mkdir(parents=True, exist_ok=True)
-        (self._folder / "resolv.conf").write_text(_RESOLV_CONF)
         q = shlex.quote
         shipped = sorted((REPOSITORY / "packaging/polkit").glob("*.policy"))
         buses = sorted((REPOSITORY / "packaging/dbus").glob("org.*.conf"))
@@ -115,7 +123,6 @@ class Host:
             lines += _uncover(hidden, [path for path in _needed() if path.is_relative_to(hidden)])
         lines += [
             'mount -t tmpfs -o mode=755 lab "$S"', 'cp -a /etc/. "$S"', 'rm -f "$S"/resolv.conf "$S"/polkit-1/rules.d/*.rules',
-            f'cp {q(str(self._folder / "resolv.conf"))} "$S"/resolv.conf',
             f'printf %s {q("".join(a.passwd for a in ACCOUNTS.values()))} >> "$S"/passwd',
             f'printf %s {q("".join(a.group for a in ACCOUNTS.values()))} >> "$S"/group',
             *(f'mkdir -p "$S"/dbus-1/system.d; cp {q(str(path))} "$S"/dbus-1/system.d/' for path in buses),

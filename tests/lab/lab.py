@@ -23,7 +23,7 @@ from tests.lab.ping import ping as ping_once
 from tests.lab.plan import CLIENT, CORP, GW, INET, MID, UPLINKS
 from tests.lab.router import Router
 from tests.lab.rove import Done
-from tests.lab.shell import LabError
+from tests.lab.shell import LabError, LabInUse
 from tests.lab.strongswan import StrongSwan
 
 WAYS_DOWN = ("nm", "admin", "carrier", "silent")
@@ -54,6 +54,7 @@ class Lab:
         self._started: list[subprocess.Popen[Any]] = []
         self._lock: socket.socket | None = None
         self._captures = 0
+        self._baseline: dict[str, str] = {}
 
     # --- life
 
@@ -78,6 +79,7 @@ class Lab:
             self.link("lte", "up")
             self.link("lte", "nm")
             self.link("wifi", "up")
+            self._baseline = self.snapshot()
         except BaseException:
             self.down()
             raise
@@ -108,18 +110,20 @@ class Lab:
         self.down()
 
     def reset(self) -> None:
-        """Back to how ``up`` left it, gateway and strongSwan client running or not as they are, without SAs."""
+        """Back to how ``up`` left it; only the gateway goes on as it is, without SAs."""
         self._end_started()
         self.roved.stop()
+        self.swan_client.stop()
         if self._relay is not None:
             self._relay.reset()
         for router in self.routers.values():
             router.reset()
         self.link("lte", "nm")
         self.link("wifi", "up")
-        for swan in (self.swan_client, self.gateway):
-            if swan.running:
-                swan.terminate(timeout=0.5)
+        if self.gateway.running:
+            self.gateway.terminate(timeout=0.5)
+        self.host.reset()
+        self._heal_client()
         for server in self.dns.values():
             server.queries.clear()
 
@@ -247,9 +251,10 @@ class Lab:
         """The ends of all logs, for the report of a failed test."""
         found = {}
         for path in sorted(self.folder.rglob("*.log")):
-            text = path.read_text(errors="replace").splitlines()
-            if text:
-                found[str(path.relative_to(self.folder))] = "\n".join(text[-lines:])
+            said = path.read_text(errors="replace").splitlines()
+            told = [line[:300] for line in said if not re.search(r"\[CFG\]|vici client", line)]  # charon's settings are ours
+            if told:
+                found[str(path.relative_to(self.folder))] = "\n".join(told[-lines:])
         return found
 
     # --- inside
@@ -261,6 +266,17 @@ class Lab:
 
     def _environment(self, where: str) -> dict[str, str] | None:
         return self.host.environment() if where == CLIENT and self._with_host else None
+
+    def _heal_client(self) -> None:
+        """What a program under test left behind must not reach the next test. Raises LabError where it cannot be undone."""
+        if self.snapshot() == self._baseline:
+            return
+        space = self.spaces[CLIENT]
+        topology.scrub(space)
+        netns.sysctl(space, dict(line.split(" = ") for line in self._baseline["sysctl"].splitlines()))
+        for uplink, way in (("wifi", "nm"), ("lte", "up"), ("lte", "nm"), ("wifi", "up")):
+            self.link(uplink, way)
+        measure.wait_until(lambda: self.snapshot() == self._baseline, "the client is as it was", 2)
 
     def _need_relay(self) -> Relay:
         if self._relay is None:
@@ -280,7 +296,7 @@ class Lab:
             lock.bind(f"\0{self.folder.name}")  # an abstract name: gone with us, however we end
         except OSError as error:
             lock.close()
-            raise LabError(f"lab {self.prefix} is in use by another process") from error
+            raise LabInUse(f"lab {self.prefix} is in use by another process") from error
         self._lock = lock
 
     def _clear(self, files: bool = True) -> None:

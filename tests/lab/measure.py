@@ -11,9 +11,8 @@ from tests.lab.strongswan import StrongSwan
 from tests.lab.vici import Refused
 
 _STAMP = r"^(\d\d):(\d\d):(\d\d\.\d{3}) \S+ "
-_SYSCTLS = ("net.ipv4.ip_forward", "net.ipv4.conf.all.rp_filter", "net.ipv4.conf.default.rp_filter",
-            "net.ipv4.conf.all.src_valid_mark", "net.ipv6.conf.all.disable_ipv6", "net.ipv6.conf.default.disable_ipv6",
-            "net.ipv6.conf.all.forwarding")
+SYSCTLS = ("ipv4/ip_forward", "ipv4/conf/all/rp_filter", "ipv4/conf/default/rp_filter", "ipv4/conf/all/src_valid_mark",
+           "ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6", "ipv6/conf/all/forwarding")
 
 
 def measure_connect(client: StrongSwan, name: str, runs: int, timeout: float = 15.0) -> list[float]:
@@ -55,11 +54,14 @@ def snapshot(space: str, resolv_conf: str) -> dict[str, str]:
         found = _lasting(table("ip", version, "route", "show", "table", "all"))
         return "".join(f"{line.strip()}\n" for line in sorted(found.splitlines()))
 
+    def links() -> str:
+        return "".join(f"{line.split()[0]}\n" for line in table("ip", "-br", "link").splitlines())
+
     def sysctls() -> str:
-        return "".join(f"{key} = {(Path('/proc/sys') / key.replace('.', '/')).read_text()}" for key in _SYSCTLS)
+        return "".join(f"{key} = {(Path('/proc/sys/net') / key).read_text()}" for key in SYSCTLS)
     return {"rule4": table("ip", "-4", "rule"), "rule6": table("ip", "-6", "rule"),
             "route4": routes("-4"), "route6": routes("-6"),
-            "nft": table("nft", "-s", "list", "ruleset"), "links": table("ip", "-br", "link"),
+            "nft": table("nft", "-s", "list", "ruleset"), "links": links(),
             "sysctl": netns.inside(space, sysctls), "resolv.conf": resolv_conf}
 
 
@@ -77,8 +79,8 @@ def _seconds(match: re.Match[str]) -> float:
 
 
 def _lasting(routes: str) -> str:
-    """Without what counts down."""
-    return re.sub(r" (expires|age) \S+", "", routes)
+    """Without what counts down, and the carrier's state."""
+    return re.sub(r" (expires|age) \S+| linkdown", "", routes)
 
 
 __all__ = ["Refused", "measure_connect", "snapshot", "throughput", "wait_until"]

@@ -51,7 +51,7 @@ class PingStream:
         self.stop()
 
     def stop(self) -> list[Probe]:
-        """No more probes; every answer that takes less than a second still counts."""
+        """No more probes; every answer that takes less than half a second still counts."""
         if not self.probes:
             out, _ = self.process.communicate(timeout=10)  # closes its standard input
             pairs = (line.split() for line in out.splitlines())

@@ -1,7 +1,7 @@
 """Sends an ICMP echo every INTERVAL seconds and says at the end what came back.
 
 ``python pinger.py DESTINATION INTERVAL SECONDS`` prints ``ready``, then probes until SECONDS are over or its standard
-input ends, waits up to a second for the last answers and prints one line per probe: ``sent rtt``, in seconds of
+input ends, waits up to half a second for the last answers and prints one line per probe: ``sent rtt``, in seconds of
 CLOCK_MONOTONIC, rtt -1 where none came. Standard library only; needs CAP_NET_RAW. (iputils' ping manages about 60/s.)
 """
 
@@ -13,7 +13,7 @@ import sys
 import time
 
 ECHO = {4: (8, 0), 6: (128, 129)}  # request, reply (RFC 792, RFC 4443)
-LINGER = 1.0
+LINGER = 0.5
 
 
 class Pinger:

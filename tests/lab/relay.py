@@ -3,7 +3,8 @@
 ``python relay.py NAME IF_A IF_B [NAME IF_A IF_B …]`` in the namespace that holds the interfaces. Lines on standard
 input change it at once: ``NAME delay_ms jitter_ms loss_permille seed``; each is answered with ``ok``. The end of
 standard input ends it. Loss falls on IPv4 and IPv6 packets only, each direction with a random number generator of
-its own, so the same seed loses the same packets of a direction. Neighbour discovery is spared.
+its own, so the same seed loses the same packets of a direction. Housekeeping of the link
+(ARP, neighbour discovery) is spared.
 
 Runs without the rest of the package: standard library only.
 """
@@ -104,8 +105,9 @@ def _send(target: socket.socket, frame: bytes) -> None:
 def _is_ip(frame: bytes) -> bool:
     kind = frame[12:14]
     if kind == b"\x86\xdd":
+        housekeeping = frame[22:24] in (b"\xfe\x80", b"\x00\x00")  # link-local or unspecified source
         discovery = frame[20:21] == b"\x3a" and b"\x85" <= frame[54:55] <= b"\x89"  # ICMPv6 133–137, RFC 4861
-        return not discovery
+        return not (housekeeping or discovery)
     return kind == b"\x08\x00"
 
 

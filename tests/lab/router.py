@@ -103,10 +103,10 @@ class Router:
 
     def _faults(self) -> list[str]:
         lines = ["chain impair { type filter hook forward priority -300;"]
-        if self.faults.silent:
+        if self.faults.silent or self.faults.loss >= 1000:
             lines.append("counter drop")
         lines += _UDP[self.faults.udp]
-        if self.faults.loss:
+        if 0 < self.faults.loss < 1000:
             lines.append(f"numgen random mod 1000 < {self.faults.loss} counter drop")
         lines.append("}")
         if self.faults.udp == "blockfrag":  # before conntrack puts fragments together (priority -400)

@@ -8,6 +8,10 @@ class LabError(RuntimeError):
     """The lab itself failed; a test that sees it says nothing about Rove."""
 
 
+class LabInUse(LabError):
+    """Another process has a lab of this prefix up."""
+
+
 def run(*argv: str, check: bool = True, stdin: str | None = None, timeout: float = 30.0,
         env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run a program to its end with its output as text. Raises LabError when it fails or takes too long."""

@@ -1,12 +1,13 @@
 """Builds the namespaces and links of ``plan``."""
 
+import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.lab import netns, plan
 from tests.lab.offload import offload_off
 from tests.lab.plan import CLIENT, CORP, GW, INET, MID, UPLINKS, Uplink
+from tests.lab.shell import run
 
 _QUIET = {"ipv6/conf/all/accept_dad": 0, "ipv6/conf/default/accept_dad": 0,   # addresses are usable at once
           "ipv6/conf/all/router_solicitations": 0, "ipv6/conf/default/router_solicitations": 0,
@@ -27,7 +28,7 @@ def build(spaces: dict[str, str], v6: bool) -> None:
         netns.sysctl(space, _QUIET | ({} if role in (CLIENT, CORP, MID) else _ROUTING))
     for role, lines in _links(spaces):
         netns.ip_batch(spaces[role], lines)
-    with ThreadPoolExecutor(2) as pool, ExitStack():
+    with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda row: netns.ip_batch(spaces[row[0]], row[1]), list(_addresses(spaces, v6))))
     if MID in spaces:
         for role, interface in [(name, "ext0") for name in UPLINKS] + [(INET, f"{name}x") for name in UPLINKS]:
@@ -48,6 +49,21 @@ def attach(uplink: Uplink, v6: bool) -> list[str]:
 def router_up(uplink: Uplink, v6: bool) -> list[str]:
     """ip commands in the router: carrier for the client (an IPv6 address does not survive link down)."""
     return ["link set lan0 up"] + ([f"addr replace {uplink.router6}/64 dev lan0 nodad"] if v6 else [])
+
+
+def scrub(space: str) -> None:
+    """Take rules, routes of other tables, firewall and foreign devices away that a crashed program left in the client."""
+    for version in ("-4", "-6"):
+        tables = set(re.findall(r" table (\S+)", run("ip", "-netns", space, version, "route", "show", "table", "all").stdout))
+        for table in tables - {"local"}:
+            run("ip", "-netns", space, version, "route", "flush", "table", table)
+        run("ip", "-netns", space, version, "rule", "flush")
+        for table, priority in (("main", "32766"), *([("default", "32767")] if version == "-4" else [])):
+            run("ip", "-netns", space, version, "rule", "add", "from", "all", "lookup", table, "priority", priority)
+    run(*netns.command(space), "nft", "flush", "ruleset")
+    devices = re.findall(r"^\d+: ([^:@]+)", run("ip", "-netns", space, "-o", "link").stdout, re.MULTILINE)
+    for device in set(devices) - {"lo", *(uplink.interface for uplink in UPLINKS.values())}:
+        run("ip", "-netns", space, "link", "delete", device)
 
 
 def _links(spaces: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
