@@ -73,6 +73,7 @@ NAMED = gateway(san=NAMES)
     (DN, NAMED.parsed.subject, "CN=gw,O=Lab"),
     (DN, NAMED.parsed.subject, "O=Lab,CN=gw"),
     (DN, NAMED.parsed.subject, "CN=GW,O=lab"),
+    (DN, NAMED.parsed.subject, "asn1dn:O=Lab, CN=gw"),
 ])
 def test_identities_of_every_type(id_type: int, id_data: bytes, expected: str) -> None:
     verify(NAMED, id_type=id_type, id_data=id_data, expected=expected)

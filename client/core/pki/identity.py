@@ -3,6 +3,7 @@
 from ipaddress import ip_address
 
 from cryptography import x509
+from cryptography.x509.oid import NameOID
 
 from client.core.ikev2.constants import IdType
 from client.core.ikev2.payloads import identity_from_text, identity_to_text
@@ -42,7 +43,7 @@ def _is_expected(leaf: Certificate, id_type: int, id_data: bytes, expected: str)
     if wanted_type != id_type:
         return False
     if id_type == IdType.DER_ASN1_DN:
-        return wanted == id_data or (id_data == leaf.subject and _same_subject(leaf, expected))
+        return wanted == id_data or (id_data == leaf.subject and _same_subject(leaf, wanted))
     return wanted == id_data or _same_text(id_type, wanted, id_data)
 
 
@@ -57,7 +58,7 @@ def _certified(leaf: Certificate, id_type: int, id_data: bytes) -> bool:
 def _matches(name: x509.GeneralName, id_type: int, id_data: bytes) -> bool:
     """RFC 4945 §5.1.3.6, table of identity types; a wildcard is only a name that nobody has."""
     if isinstance(name, x509.IPAddress):
-        wanted = IdType.ID_IPV4_ADDR if len(id_data) == 4 else IdType.ID_IPV6_ADDR
+        wanted = IdType.IPV4_ADDR if len(id_data) == 4 else IdType.IPV6_ADDR
         return id_type == wanted and str(name.value) == str(ip_address(id_data))
     if isinstance(name, x509.DNSName):
         return id_type == IdType.FQDN and "*" not in name.value and _same_text(id_type, name.value.encode(), id_data)
@@ -76,11 +77,12 @@ def _same_text(id_type: int, one: bytes, other: bytes) -> bool:
     return id_type == IdType.FQDN and bool(first) and first.lower() == second.lower()
 
 
-def _same_subject(leaf: Certificate, expected: str) -> bool:
-    """People write names in either order: as RFC 4514 (CN first) or as the certificate has them."""
+def _same_subject(leaf: Certificate, wanted: bytes) -> bool:
+    """The case, the string types and the order do not count: people write names as RFC 4514 (CN first) or turned."""
     try:
-        wanted = folded_name(x509.Name.from_rfc4514_string(expected))
+        text = identity_to_text(IdType.DER_ASN1_DN, wanted)
+        name = folded_name(x509.Name.from_rfc4514_string(text, {"E": NameOID.EMAIL_ADDRESS}))
     except ValueError:
-        return False
+        return False        # too odd a name to compare but by its octets
     subject = folded_name(leaf.parsed.subject)
-    return bool(wanted) and subject in (wanted, wanted[::-1])
+    return bool(name) and subject in (name, name[::-1])
