@@ -5,7 +5,7 @@ event with a ``request_id`` here and a ``provide_…`` call there.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
 
 from client.core.ikev2.proposal import Proposal
@@ -20,11 +20,25 @@ IpNetwork = IPv4Network | IPv6Network
 
 @dataclass(frozen=True)
 class Path:
-    """One way to the gateway. Ports are UDP; ``remote.port`` other than 500 means RFC 3948 framing."""
+    """One way to the gateway. Ports are UDP; ``remote.port`` other than 500 means RFC 3948 framing.
+
+    ``nat_ports`` (local, remote) are where the conversation moves to after IKE_SA_INIT.
+    """
 
     local: Endpoint
     remote: Endpoint
     interface: str = ""
+    nat_ports: tuple[int, int] = (4500, 4500)
+
+    def natt(self) -> "Path":
+        """The same way with the NAT traversal ports (RFC 7296 §2.23)."""
+        local, remote = self.nat_ports
+        return replace(self, local=Endpoint(self.local.address, local), remote=Endpoint(self.remote.address, remote))
+
+    def same_way(self, other: "Path | None") -> bool:
+        """Equal but for the ports."""
+        return other is not None and (self.local.address, self.remote.address, self.interface) == (
+            other.local.address, other.remote.address, other.interface)
 
 
 @dataclass(frozen=True)
@@ -48,7 +62,7 @@ class EapReply:
     """``response`` is the EAP packet to send (empty after EAP-Success); ``msk`` once the method made one."""
 
     response: bytes = b""
-    msk: bytes = b""
+    msk: bytes = field(default=b"", repr=False)
 
 
 @dataclass(frozen=True)
@@ -181,10 +195,11 @@ class ChildRemoved(Event):
 
 @dataclass(frozen=True)
 class PathChanged(Event):
-    """The gateway agreed to the new path (RFC 4555 §3.5), or it had to be left without asking."""
+    """Traffic goes this way from now on; ``confirmed`` once the gateway knows (RFC 4555 §3.5)."""
 
     path: Path
     nat: bool
+    confirmed: bool
 
 
 @dataclass(frozen=True)
@@ -230,12 +245,12 @@ class EngineConfig:
     request_ipv4: bool = True
     request_ipv6: bool = True
     ike_rekey: float = 4 * 3600.0
+    pfs_groups: tuple[int, ...] | None = None   # for rekeying: None follows the gateway, () is without PFS
     child_rekey: float = 3600.0
     child_expire: float = 3960.0
     dpd: float = 30.0
     mobike: bool = True
     fragmentation: bool = True
     fragment_size: int = 1280
-    nat_port: int = 4500
     retransmit_give_up: float = 60.0            # an established SA is dead after so long without an answer
     previous_addresses: Sequence[IpInterface] = ()  # ask for the same virtual addresses again

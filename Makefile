@@ -1,0 +1,33 @@
+# make demo   Rove against a real strongSwan gateway, in network namespaces (root)
+# make test   all tests (root)
+.PHONY: help setup demo test unit lint bench clean
+
+PYTHON = .venv/bin/python
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+# make unit   what needs no root
+# make lint   ruff and mypy
+# make bench  figures beside strongSwan's, as ratios (root, minutes)
+
+setup:
+	@tools/setup
+
+demo: setup
+	@$(PYTHON) -m tests.lab.demo
+
+test: setup
+	$(PYTHON) -m pytest -n 2 --dist loadgroup
+
+unit: setup
+	$(PYTHON) -m pytest -m "not interop"
+
+lint: setup
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+
+bench: setup
+	@$(PYTHON) -m benchmarks
+
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

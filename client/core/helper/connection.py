@@ -1,0 +1,468 @@
+"""One connection: runs the effects that the engine asks for, attempt after attempt, until the user ends it.
+
+The engine decides, this obeys: datagrams to the transport, questions to the agent, SAs to the data path, the
+tunnel's addresses and routes to the host. What may be retried says the Cause, nothing here.
+"""
+
+import asyncio
+import contextlib
+import hmac
+import os
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from client.core.helper.agents import AgentSession, Prepared
+from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa
+from client.core.helper.transport import Callbacks, Transport
+from client.core.helper.tunnel import Tunnel, describe, step
+from client.core.ikev2 import events as ike
+from client.core.ikev2.constants import AuthMethod
+from client.core.ikev2.engine import Ikev2Engine
+from client.core.pki.trust import verify_gateway
+from client.core.platform.host import HostConfig
+from client.core.platform.netmon import NetworkChange
+from client.core.platform.paths import candidate_paths
+from client.core.platform.resolver import resolve
+from client.model.cause import Cause, Finding, Retry, RoveError
+from client.model.endpoint import Endpoint
+from client.model.profile import Profile
+from client.model.state import DnsState, State, TunnelState
+from client.texts import error_text
+
+PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
+BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)   # s between attempts; each ± 20 %
+EAP_TIMEOUT = 120.0               # s: a method may ask the user in between
+
+
+class HostPort(Protocol):
+    """platform.host.Host, as far as a connection uses it."""
+
+    async def apply(self, config: HostConfig) -> tuple[Finding, ...]: ...
+    async def remove(self, index: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a connection needs of roved. ``event`` takes Event documents, ``log`` level and text."""
+
+    host: HostPort
+    event: Callable[[dict[str, Any]], None]
+    log: Callable[[str, str], None]
+    index: int
+    interface: str
+    mark: int
+    clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
+    random: Callable[[int], bytes] = os.urandom
+
+
+class Connection:
+    """``run`` is its life; ``disconnect`` ends it and returns when the host is clean."""
+
+    def __init__(self, profile: Profile, agent: AgentSession, timeout: float, around: Surroundings) -> None:
+        self._profile = profile
+        self._agent = agent
+        self._timeout = timeout
+        self._around = around
+        self._tunnel = Tunnel(profile.name, profile.gateway.identity, State.CONNECTING, time.time())
+        self._started = around.clock()
+        self._transport: Transport | None = None
+        self._engine: Ikev2Engine | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._over: asyncio.Future[None] | None = None      # of the attempt under way
+        self._questions: set[asyncio.Task[None]] = set()
+        self._host_jobs: asyncio.Queue[HostConfig | None] = asyncio.Queue()
+        self._gateways: tuple[str, ...] = ()
+        self._was_connected = False
+        self._host_applied = False
+        self._closing = False
+        self._hint: RoveError | None = None                 # the best-known reason, for --timeout
+        self._network_changed = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    # --- for the manager ---
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    def state(self) -> TunnelState:
+        return describe(self._tunnel, self._transport.stats() if self._transport else None)
+
+    @property
+    def active(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    def network_changed(self, change: NetworkChange) -> None:
+        """New paths for the engine; a wait for the network ends."""
+        self._network_changed.set()
+        if self._engine is not None and self._transport is not None and self._gateways:
+            self._engine.set_paths(self._paths(), self._around.clock())
+            self._drive()
+
+    def rekey(self, what: str) -> None:
+        if self._engine is None or not self._tunnel.children:
+            return
+        now = self._around.clock()
+        if what == "ike":
+            self._engine.rekey_ike(now)
+        else:
+            for info, _ in self._tunnel.children:
+                self._engine.rekey_child(info.spi_in, now)
+        self._drive()
+
+    async def disconnect(self) -> None:
+        self._closing = True
+        if self._engine is not None:
+            self._engine.close(self._around.clock())
+            self._drive()
+            if self._over is not None:
+                await asyncio.wait([self._over], timeout=4.0)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    # --- attempts ---
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.timeout(self._timeout or None) as self._deadline:
+                await self._attempts()
+        except TimeoutError:
+            hint = self._hint or RoveError(Cause.TIMEOUT)
+            self._end(RoveError(Cause.TIMEOUT, hint.detail) if hint.cause.exit_code is not Cause.TIMEOUT.exit_code
+                      else hint)
+        except RoveError as error:
+            self._end(error)
+        except asyncio.CancelledError:
+            self._change(self._tunnel.to(State.DISCONNECTED, time.time(), error=None))
+        except Exception as error:
+            self._around.log("error", f"internal error: {error!r}")
+            self._end(RoveError(Cause.INTERNAL, repr(error)))
+            raise
+        finally:
+            await asyncio.shield(self._clean_up())
+
+    async def _attempts(self) -> None:
+        """Until disconnected, or a cause that only a person can mend."""
+        failures = 0
+        while not self._closing:
+            began_connected = self._was_connected
+            try:
+                await self._attempt("reconnect" if self._was_connected else "connect")
+            except RoveError as error:
+                if error.cause.retry is not Retry.BACK_OFF or self._closing:
+                    raise
+                if not began_connected and self._was_connected:
+                    failures = 0
+                self._hint = error
+                self._tell_error(error, final=False)
+                state = State.RECONNECTING if self._was_connected else State.CONNECTING
+                if error.cause is Cause.NO_NETWORK:
+                    state = State.OFFLINE
+                self._change(self._tunnel.to(state, time.time(), spis=(b"", b""), children=()))
+                wait = BACK_OFF[min(failures, len(BACK_OFF) - 1)] * (0.8 + 0.4 * self._around.random(1)[0] / 255)
+                failures += 1
+                self._network_changed.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._network_changed.wait(), wait if state is not State.OFFLINE else None)
+
+    async def _attempt(self, reason: str) -> None:
+        """One IKE_SA from nothing to its end. Raises RoveError with why it ended; returns when closed by us."""
+        self._change(self._tunnel.to(State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
+        loop = asyncio.get_running_loop()
+        opening = loop.create_task(self._open_transport())
+        try:
+            prepared = await self._prepare(reason)
+            self._gateways = await resolve(self._profile.gateway.address, self._around.mark)
+            await opening
+        except BaseException:
+            opening.cancel()
+            with contextlib.suppress(asyncio.CancelledError, RoveError):
+                await opening
+            raise
+        paths = self._paths()
+        if not paths:
+            raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
+        self._over = loop.create_future()
+        config = engine_config(self._profile, prepared, self._around.random,
+                               self._tunnel.virtual_ips.addresses)
+        self._engine = Ikev2Engine(config, self._around.random)
+        self._around.log("info", f"initiating IKE_SA to {paths[0].remote.address} via {paths[0].interface}")
+        try:
+            self._engine.start(paths, self._around.clock())
+            self._drive()
+            await self._over
+        finally:
+            self._engine = None
+            if self._timer is not None:
+                self._timer.cancel()
+            for question in self._questions:
+                question.cancel()
+            self._agent.cancel()
+
+    async def _prepare(self, reason: str) -> Prepared:
+        """The agent asks for what is missing before IKE_SA_INIT: gateways drop half-open SAs."""
+        asked = asyncio.get_running_loop().call_later(0.5, self._say_waiting)
+        try:
+            # A person's time does not count against --timeout: it is for the gateway.
+            self._deadline.reschedule(None)
+            prepared = await self._agent.prepare(reason, PREPARE_DEADLINE)
+        finally:
+            asked.cancel()
+            if self._timeout and not self._was_connected:
+                self._deadline.reschedule(asyncio.get_running_loop().time() + self._timeout)
+        if self._tunnel.state is State.WAITING_FOR_USER:
+            self._change(self._tunnel.to(
+                State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
+        self._started = self._around.clock()
+        return prepared
+
+    def _say_waiting(self) -> None:
+        self._change(self._tunnel.to(State.WAITING_FOR_USER, time.time()))
+
+    async def _open_transport(self) -> None:
+        if self._transport is None:
+            transport = Transport(self._around.interface, self._around.mark, Callbacks(
+                self._datagram, self._refused, self._expired,
+                lambda: self._around.log("warning", "the data path died and was restarted with its SAs"),
+                lambda reason: self._finish(RoveError(Cause.INTERNAL, f"data path: {reason}"))))
+            try:
+                await transport.start()
+            except BaseException:
+                await asyncio.shield(transport.close())
+                raise
+            self._transport = transport
+
+    def _paths(self) -> list[ike.Path]:
+        assert self._transport is not None
+        return [self._transport.path(candidate.interface, candidate.local, candidate.gateway)
+                for candidate in candidate_paths(self._gateways, self._around.mark)]
+
+    # --- the engine's loop ---
+
+    def _datagram(self, data: bytes, path: ike.Path) -> None:
+        if self._engine is not None:
+            self._engine.receive_datagram(data, path, self._around.clock())
+            self._drive()
+
+    def _timeout_due(self) -> None:
+        if self._engine is not None and self._transport is not None:
+            self._engine.traffic_seen(self._transport.stats().last_inbound)
+            self._engine.handle_timeout(self._around.clock())
+            self._drive()
+
+    def _drive(self) -> None:
+        """After every input: send, obey, set the one timer."""
+        engine, transport = self._engine, self._transport
+        if engine is None or transport is None:
+            return
+        now = self._around.clock()
+        for datagram in engine.datagrams_to_send(now):
+            transport.send(datagram)
+        while (event := engine.next_event()) is not None:
+            self._obey(event)
+        if self._timer is not None:
+            self._timer.cancel()
+        due = engine.next_timeout()
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._timeout_due)
+
+    def _obey(self, event: ike.Event) -> None:
+        transport = self._transport
+        assert transport is not None
+        offset = time.time() - self._around.clock()
+        self._tunnel, before = step(self._tunnel, event, time.time(), offset), self._tunnel
+        match event:
+            case ike.PeerAuth():
+                self._ask(event.request_id, self._judge(event))
+            case ike.SignatureNeeded():
+                self._ask(event.request_id, self._sign(event))
+            case ike.EapReceived():
+                self._ask(event.request_id, self._eap(event))
+            case ike.Progress():
+                self._step(event.step, event.detail)
+            case ike.Established():
+                self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
+                transport.rebind(event.path, event.nat)
+            case ike.ChildInstalled():
+                transport.data_path.install_inbound(inbound_sa(event.child))
+                if event.outbound:
+                    transport.data_path.install_outbound(outbound_sa(event.child))
+                self._around.log("info", f"CHILD_SA {event.child.spi_in.hex()} installed")
+                if event.rekeyed_spi is None:
+                    self._apply_host(before)
+            case ike.ChildOutbound():
+                transport.data_path.install_outbound(outbound_sa(event.child))
+            case ike.ChildRemoved():
+                transport.data_path.remove(event.child.spi_in)
+                transport.data_path.remove(event.child.spi_out)
+            case ike.PathChanged():
+                transport.rebind(event.path, event.nat)
+                self._step("roamed" if event.confirmed else "roaming",
+                           f"{event.path.interface} {event.path.local.address}")
+                self._tell_state()
+            case ike.IkeRekeyed():
+                self._step("ike-rekeyed", "")
+            case ike.Unreachable():
+                self._unreachable(event.detail)
+            case ike.Failed():
+                self._finish(RoveError(event.cause, event.detail))
+            case ike.Closed():
+                self._finish(None)
+
+    def _finish(self, error: RoveError | None) -> None:
+        if self._over is not None and not self._over.done():
+            if error is None:
+                self._over.set_result(None)
+            else:
+                self._over.set_exception(error)
+
+    def _refused(self, remote: Endpoint, errno: int) -> None:
+        if self._engine is not None:
+            self._engine.udp_refused(f"{remote.address} UDP {remote.port}: {os.strerror(errno)}", self._around.clock())
+            self._hint = RoveError(Cause.GATEWAY_REFUSES_UDP, f"{remote.address} port {remote.port}: "
+                                   f"{os.strerror(errno)}")
+            self._drive()
+
+    def _unreachable(self, detail: str) -> None:
+        hint = self._hint
+        if hint is None or hint.cause is not Cause.GATEWAY_REFUSES_UDP:
+            hint = RoveError(Cause.GATEWAY_SILENT, detail)
+        self._hint = hint
+        if self._tunnel.state is not State.CONNECTED:
+            self._tell_error(hint, final=False)
+
+    def _expired(self, spi: bytes, hard: bool) -> None:
+        if self._engine is not None:
+            self._around.log("info", f"ESP SA {spi.hex()}: {'hard' if hard else 'soft'} packet limit")
+            for info, _ in self._tunnel.children:
+                if spi in (info.spi_in, info.spi_out):
+                    self._engine.rekey_child(info.spi_in, self._around.clock())
+            self._drive()
+
+    # --- questions to people and to the certificate store ---
+
+    def _ask(self, request_id: int, answer: Coroutine[Any, Any, Callable[[Ikev2Engine, float], None]]) -> None:
+        engine = self._engine
+
+        async def run() -> None:
+            try:
+                give = await answer
+            except RoveError as error:
+                cause, detail = error.cause, error.detail
+
+                def give(to: Ikev2Engine, now: float) -> None:
+                    to.decline(request_id, cause, detail, now)
+            if engine is not None and engine is self._engine:
+                give(engine, self._around.clock())
+                self._drive()
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._questions.add(task)
+        task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._questions.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._finish(RoveError(Cause.INTERNAL, repr(task.exception())))
+
+    async def _judge(self, event: ike.PeerAuth) -> Callable[[Ikev2Engine, float], None]:
+        verdict = ike.PeerVerdict()
+        try:
+            if self._profile.user.auth == "psk":
+                await self._judge_psk(event)
+            else:
+                verify_gateway(event.certificates, self._profile.gateway.trust, event.id_type, event.id_data,
+                               self._profile.gateway.identity, datetime.now(UTC), event.method, event.auth_data,
+                               event.octets)
+        except RoveError as error:
+            verdict = ike.PeerVerdict(error.cause, error.detail)
+        return lambda engine, now: engine.provide_peer_verdict(event.request_id, verdict, now)
+
+    async def _judge_psk(self, event: ike.PeerAuth) -> None:
+        if event.method != AuthMethod.SHARED_KEY:
+            raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, "the gateway does not use the shared key")
+        expected = await self._agent.psk_auth(event.prf, event.octets)
+        if not hmac.compare_digest(expected, event.auth_data):
+            raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, "the gateway does not know the shared key")
+
+    async def _sign(self, event: ike.SignatureNeeded) -> Callable[[Ikev2Engine, float], None]:
+        if event.algorithm == "psk":
+            octets = event.ike_sa_init + event.nonce_r + event.maced_id + event.int_auth
+            signature = await self._agent.psk_auth(event.prf, octets)
+        else:
+            signature = await self._agent.sign_ike_auth(
+                event.ike_sa_init, event.nonce_r, event.maced_id, event.int_auth, event.algorithm)
+        return lambda engine, now: engine.provide_signature(event.request_id, signature, now)
+
+    async def _eap(self, event: ike.EapReceived) -> Callable[[Ikev2Engine, float], None]:
+        answer = await self._agent.eap(event.packet, EAP_TIMEOUT)
+        reply = ike.EapReply(answer.response, answer.msk)
+        return lambda engine, now: engine.provide_eap(event.request_id, reply, now)
+
+    # --- the host ---
+
+    def _apply_host(self, before: Tunnel) -> None:
+        config = host_config(self._profile, self._around.index, self._tunnel.virtual_ips,
+                             tuple(info for info, _ in self._tunnel.children))
+        dns = DnsState(tuple(map(str, config.dns_servers)), config.dns_domains)
+        self._tunnel = replace(self._tunnel, dns=dns)
+        task = asyncio.get_running_loop().create_task(self._apply(config))
+        self._questions.add(task)
+        task.add_done_callback(self._answered)
+
+    async def _apply(self, config: HostConfig) -> None:
+        try:
+            findings = await self._around.host.apply(config)
+        except RoveError as error:
+            self._finish(error)
+            return
+        finally:
+            self._host_applied = True
+        self._was_connected = True
+        self._deadline.reschedule(None)
+        self._change(self._tunnel.found(*findings).to(State.CONNECTED, time.time()))
+        self._step("connected", "")
+
+    async def _clean_up(self) -> None:
+        if self._host_applied:
+            try:
+                await self._around.host.remove(self._around.index)
+            except RoveError as error:
+                self._around.log("error", f"the host could not be cleaned: {error}")
+        if self._transport is not None:
+            transport, self._transport = self._transport, None
+            await transport.close()
+
+    # --- telling ---
+
+    def _step(self, what: str, detail: str) -> None:
+        elapsed = self._around.clock() - self._started
+        self._around.log("info", f"{what} {detail}".strip())
+        self._around.event({"kind": "step", "step": what, "detail": detail, "elapsed": round(elapsed, 4)})
+
+    def _change(self, tunnel: Tunnel) -> None:
+        changed = tunnel.state is not self._tunnel.state
+        self._tunnel = tunnel
+        if changed or tunnel.state is State.CONNECTED:
+            self._tell_state()
+
+    def _tell_state(self) -> None:
+        self._around.event({"kind": "state", "state": self.state().to_json()})
+
+    def _tell_error(self, error: RoveError, *, final: bool) -> None:
+        text = error_text(error.cause, error.detail)
+        self._tunnel = replace(self._tunnel, error=text)
+        self._around.log("error" if final else "warning", f"{error.cause.code}: {text.message}")
+        self._around.event({"kind": "error", "code": text.code, "stage": text.stage, "message": text.message,
+                            "advice": text.advice, "exit_code": error.cause.exit_code.value, "final": final})
+
+    def _end(self, error: RoveError) -> None:
+        self._change(self._tunnel.to(State.FAILED, time.time(), spis=(b"", b""), children=(),
+                                     error=error_text(error.cause, error.detail)))
+        self._tell_error(error, final=True)
+
+

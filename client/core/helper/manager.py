@@ -1,0 +1,76 @@
+"""The connections there are, and what they share: marks, interfaces, the host, the network monitor."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from client.core.helper.agents import AgentSession
+from client.core.helper.connection import Connection, Surroundings
+from client.core.helper.log import LogBook
+from client.core.helper.owner import Owner
+from client.core.platform.conventions import MAX_CONNECTIONS, interface_name, mark
+from client.core.platform.host import Host
+from client.core.platform.netmon import NetworkChange, NetworkMonitor
+from client.model.cause import Cause, RoveError
+from client.model.profile import Profile
+from client.model.state import TunnelState
+
+
+class Manager:
+    """A ConnectionManager. ``on_event`` hears Event documents with their owner."""
+
+    def __init__(self, host: Host, log: LogBook, on_event: Callable[[Owner, dict[str, Any]], None]) -> None:
+        self._host = host
+        self._log = log
+        self._on_event = on_event
+        self._connections: dict[tuple[Owner, str], tuple[Connection, int, Profile]] = {}
+        self._monitor = NetworkMonitor(self._network_changed)
+
+    async def start(self) -> None:
+        await self._monitor.start()
+
+    async def connect(self, owner: Owner, profile: Profile, agent: AgentSession, deadline: float) -> None:
+        if self.is_active(owner, profile.name):
+            raise RoveError(Cause.ALREADY_ACTIVE, profile.name)
+        active = [(index, other) for connection, index, other in self._connections.values() if connection.active]
+        if profile.tunnel.full and any(other.tunnel.full for _, other in active):
+            raise RoveError(Cause.ANOTHER_FULL_TUNNEL)
+        index = next((n for n in range(MAX_CONNECTIONS) if n not in {used for used, _ in active}), None)
+        if index is None:
+            raise RoveError(Cause.HOST_SETUP, f"there are {MAX_CONNECTIONS} connections already")
+        name = profile.name
+        connection = Connection(profile, agent, deadline, Surroundings(
+            host=self._host, event=lambda document: self._on_event(owner, {"connection": name, **document}),
+            log=lambda level, text: self._log.write(owner, name, level, text),
+            index=index, interface=interface_name(index), mark=mark(index)))
+        self._connections[owner, name] = (connection, index, profile)
+        connection.start()
+
+    async def disconnect(self, owner: Owner, name: str) -> None:
+        entry = self._connections.get((owner, name))
+        if entry is not None:
+            await entry[0].disconnect()
+
+    async def rekey(self, owner: Owner, name: str, what: str) -> None:
+        entry = self._connections.get((owner, name))
+        if entry is not None:
+            entry[0].rekey(what)
+
+    def states(self, owner: Owner) -> list[TunnelState]:
+        return [entry[0].state() for (of, _), entry in self._connections.items() if of == owner]
+
+    def is_active(self, owner: Owner, name: str) -> bool:
+        entry = self._connections.get((owner, name))
+        return entry is not None and entry[0].active
+
+    def owners(self) -> list[Owner]:
+        return list(dict.fromkeys(owner for owner, _ in self._connections))
+
+    async def shutdown(self) -> None:
+        self._monitor.close()
+        await asyncio.gather(*(entry[0].disconnect() for entry in self._connections.values()))
+
+    def _network_changed(self, change: NetworkChange) -> None:
+        for connection, _, _ in self._connections.values():
+            if connection.active:
+                connection.network_changed(change)

@@ -1,0 +1,108 @@
+"""A profile and what the agent prepared → settings of the engine, the data path and the host. Pure but for jitter."""
+
+from collections.abc import Callable, Sequence
+from ipaddress import ip_network
+
+from client.core.datapath.base import InboundSa, OutboundSa, Selector
+from client.core.helper.agents import Prepared
+from client.core.ikev2.constants import ProtocolId
+from client.core.ikev2.events import ChildSaInfo, EngineConfig, IpInterface, VirtualIps
+from client.core.ikev2.identity import identity_from_text
+from client.core.ikev2.proposal import (
+    DEFAULT_ESP,
+    DEFAULT_IKE,
+    Proposal,
+    number_proposals,
+    parse_proposal,
+    proposal_name,
+    without_ke,
+)
+from client.core.ikev2.traffic_selector import TrafficSelector
+from client.core.pki.trust import ca_key_hashes
+from client.core.platform.host import HostConfig, RemoteNetwork
+from client.model.cause import Cause, RoveError
+from client.model.profile import Profile
+
+TUN_MTU = 1400           # octets: an inner packet of this size fits 1500 with ESP in UDP over IPv4 or IPv6
+JITTER = 0.1             # of a lifetime, downwards, so that a fleet does not rekey as one
+EXPIRE = 1.1             # of the nominal lifetime: the hard end of a CHILD_SA
+_ANY = (ip_network("0.0.0.0/0"), ip_network("::/0"))
+_AUTH = {"psk": "psk", "certificate": "certificate", "eap-mschapv2": "eap"}
+
+
+def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], bytes],
+                  previous: Sequence[IpInterface] = ()) -> EngineConfig:
+    """Raises RoveError(BAD_SETTINGS), which names the key."""
+    ike, user = profile.ike, profile.user
+    try:
+        local = identity_from_text(user.ike_identity or user.identity or prepared.identity)
+        remote = identity_from_text(profile.gateway.identity)
+    except ValueError as error:
+        raise RoveError(Cause.BAD_SETTINGS, f"identity: {error}") from error
+    if user.auth == "certificate" and not prepared.certificates:
+        raise RoveError(Cause.CREDENTIAL_UNUSABLE, "the agent has no certificate for this profile")
+    versions = {network.version for network in profile.tunnel.remote}
+
+    def jittered(seconds: float) -> float:
+        return seconds * (1 - JITTER * random(1)[0] / 255)
+
+    return EngineConfig(
+        ike_proposals=_proposals("ike.proposals", ike.proposals, ProtocolId.IKE) or DEFAULT_IKE,
+        esp_proposals=_proposals("ike.esp_proposals", ike.esp_proposals, ProtocolId.ESP) or DEFAULT_ESP,
+        local_id=local, remote_id=remote, auth=_AUTH[user.auth],
+        certificates=prepared.certificates, signatures=prepared.signatures,
+        certificate_authorities=ca_key_hashes(profile.gateway.trust) if user.auth != "psk" else (),
+        local_ts=tuple(TrafficSelector.from_network(net) for net in _ANY if net.version in versions),
+        remote_ts=tuple(TrafficSelector.from_network(net) for net in profile.tunnel.remote),
+        request_ipv4=4 in versions, request_ipv6=6 in versions,
+        ike_rekey=jittered(ike.lifetime), pfs_groups=_pfs(ike.pfs),
+        child_rekey=jittered(ike.child_lifetime), child_expire=ike.child_lifetime * EXPIRE,
+        dpd=ike.dpd, mobike=ike.mobike, fragmentation=ike.fragmentation, previous_addresses=previous)
+
+
+def _proposals(key: str, texts: tuple[str, ...], protocol: ProtocolId) -> tuple[Proposal, ...]:
+    try:
+        return number_proposals([parse_proposal(text, protocol) for text in texts])
+    except ValueError as error:
+        raise RoveError(Cause.BAD_SETTINGS, f"{key}: {error}") from error
+
+
+def _pfs(text: str) -> tuple[int, ...] | None:
+    if text in ("auto", "off"):
+        return None if text == "auto" else ()
+    try:
+        return (parse_proposal(f"aes256gcm16-{text}", ProtocolId.ESP).ke,)
+    except ValueError as error:
+        raise RoveError(Cause.BAD_SETTINGS, f"ike.pfs: {error}") from error
+
+
+def inbound_sa(child: ChildSaInfo) -> InboundSa:
+    return InboundSa(child.spi_in, proposal_name(without_ke(child.proposal)), child.keys.encr_in, child.keys.integ_in,
+                     _selectors(child.local_ts), _selectors(child.remote_ts))
+
+
+def outbound_sa(child: ChildSaInfo) -> OutboundSa:
+    return OutboundSa(child.spi_out, proposal_name(without_ke(child.proposal)), child.keys.encr_out,
+                      child.keys.integ_out, _selectors(child.local_ts), _selectors(child.remote_ts))
+
+
+def _selectors(selectors: tuple[TrafficSelector, ...]) -> tuple[Selector, ...]:
+    return tuple(Selector(ts.start.version, ts.protocol, ts.start.packed, ts.end.packed, ts.start_port, ts.end_port)
+                 for ts in selectors)
+
+
+def host_config(profile: Profile, index: int, virtual_ips: VirtualIps, children: tuple[ChildSaInfo, ...]
+                ) -> HostConfig:
+    """The selectors as the gateway narrowed them decide what goes into the tunnel."""
+    remote = tuple(dict.fromkeys(
+        RemoteNetwork(network, ts.protocol, ts.start_port, ts.end_port)
+        for child in children for ts in child.remote_ts for network in ts.networks()))
+    full = any(entry.network.prefixlen == 0 for entry in remote)
+    dns = profile.dns
+    servers = () if dns.mode == "off" else virtual_ips.dns
+    # auto: everything where everything goes through the tunnel, or where the gateway names no domains to split by.
+    answers_all = dns.mode == "full" or (dns.mode == "auto" and (full or not (virtual_ips.domains or dns.domains)))
+    return HostConfig(index=index, mtu=TUN_MTU, addresses=virtual_ips.addresses, remote=remote,
+                      exclude=profile.tunnel.exclude, lan=profile.tunnel.lan == "allow", dns_servers=servers,
+                      dns_domains=tuple(dict.fromkeys((*dns.domains, *virtual_ips.domains))),
+                      dns_full=bool(servers) and answers_all)

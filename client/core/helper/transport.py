@@ -1,0 +1,112 @@
+"""What a connection sends and receives with: TUN device, UDP sockets, data path. roved reads port 500 itself."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from client.core.datapath.base import DataPathEndpoint, DataPathStats
+from client.core.datapath.process import ProcessDataPath
+from client.core.ikev2.events import Datagram, Path
+from client.core.platform.sockets import (
+    IKE_PORT,
+    NAT_PORT,
+    IkeSockets,
+    drain_errors,
+    open_ike_sockets,
+    receive_from,
+    send_to,
+)
+from client.core.platform.tun import open_tun
+from client.model.endpoint import Endpoint
+
+NAT_KEEPALIVE = 20.0     # s (RFC 3948 §4)
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Into the connection, in roved's loop."""
+
+    datagram: Callable[[bytes, Path], None]
+    refused: Callable[[Endpoint, int], None]
+    expired: Callable[[bytes, bool], None]       # SPI, hard?
+    restarted: Callable[[], None]
+    failed: Callable[[str], None]
+
+
+class Transport:
+    """Opened for one connection; ``close`` gives everything back."""
+
+    def __init__(self, interface: str, mark: int, callbacks: Callbacks) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._callbacks = callbacks
+        self._tun = open_tun(interface)
+        try:
+            self._sockets: IkeSockets = open_ike_sockets(mark)
+        except BaseException:
+            os.close(self._tun)
+            raise
+        self.data_path = ProcessDataPath(self._tun, self._sockets.nat, self)
+        for sock in self._sockets.ike:
+            self._loop.add_reader(sock.fileno(), self._readable, sock)
+
+    async def start(self) -> None:
+        """Raises RoveError when the data path does not come up."""
+        await self.data_path.start()
+
+    def path(self, interface: str, local: str, gateway: str) -> Path:
+        """The path of an uplink, with the ports that our sockets really have."""
+        ike_port, nat_port = self._sockets.ports(6 if ":" in local else 4)
+        return Path(Endpoint(local, ike_port), Endpoint(gateway, IKE_PORT), interface, (nat_port, NAT_PORT))
+
+    def send(self, datagram: Datagram) -> None:
+        path = datagram.path
+        if path.remote.port == IKE_PORT:
+            refusal = send_to(self._sockets, datagram.data, path.local, path.remote)
+            if refusal:
+                self._callbacks.refused(path.remote, refusal)
+        else:
+            self.data_path.send_ike(datagram.data, DataPathEndpoint(path.local, path.remote))
+
+    def rebind(self, path: Path, nat: bool) -> None:
+        self.data_path.rebind(DataPathEndpoint(path.local, path.remote))
+        self.data_path.set_keepalive(NAT_KEEPALIVE if nat else 0.0)
+
+    def stats(self) -> DataPathStats:
+        return self.data_path.stats()
+
+    async def close(self) -> None:
+        for sock in self._sockets.ike:
+            self._loop.remove_reader(sock.fileno())
+        await self.data_path.close()
+        self._sockets.close()
+        with contextlib.suppress(OSError):
+            os.close(self._tun)
+
+    def _readable(self, sock: socket.socket) -> None:
+        for remote, errno in drain_errors(sock):
+            self._callbacks.refused(remote, errno)
+        for data, local, remote in receive_from(sock):
+            self._callbacks.datagram(data, Path(local, remote))
+
+    # --- DataPathListener ---
+
+    def ike_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
+        self._callbacks.datagram(data, Path(local, remote))
+
+    def soft_expired(self, spi: bytes) -> None:
+        self._callbacks.expired(spi, False)
+
+    def hard_expired(self, spi: bytes) -> None:
+        self._callbacks.expired(spi, True)
+
+    def send_refused(self, remote: Endpoint, errno: int) -> None:
+        self._callbacks.refused(remote, errno)
+
+    def data_path_restarted(self) -> None:
+        self._callbacks.restarted()
+
+    def data_path_failed(self, detail: str) -> None:
+        self._callbacks.failed(detail)

@@ -1,0 +1,120 @@
+"""The tunnel's state as a value: ``step`` takes an engine event, ``describe`` shows it to the outside. Pure."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from client.core.datapath.base import DataPathStats, SaStats
+from client.core.ikev2 import events as ike
+from client.core.ikev2.proposal import proposal_name
+from client.model.cause import Finding
+from client.model.state import (
+    ChildState,
+    Counters,
+    DnsState,
+    ErrorState,
+    GatewayState,
+    IkeState,
+    PathState,
+    State,
+    TunnelState,
+    rfc3339,
+)
+
+MAX_FINDINGS = 16
+
+# Steps of the engine that are worth a finding.
+FINDINGS = {
+    "wide-selectors": "The gateway granted more networks than the profile asks for; only those asked for are used.",
+    "pfs-refused": "The gateway renews the tunnel's keys without perfect forward secrecy.",
+    "rekey-refused": "The gateway refused to renew keys; Rove tries again while the old ones last.",
+    "roam-refused": "The gateway did not accept the new address.",
+}
+
+
+@dataclass(frozen=True)
+class Tunnel:
+    """All times are Unix time in seconds."""
+
+    name: str
+    identity: str
+    state: State
+    since: float
+    path: ike.Path | None = None
+    nat: bool = False
+    virtual_ips: ike.VirtualIps = field(default_factory=ike.VirtualIps)
+    dns: DnsState = field(default_factory=DnsState)
+    spis: tuple[bytes, bytes] = (b"", b"")
+    proposal: str = ""
+    established_at: float = 0.0
+    ike_rekey_at: float = 0.0
+    children: tuple[tuple[ike.ChildSaInfo, float], ...] = ()      # with the time of rekeying
+    roams: int = 0
+    rekeys: int = 0
+    error: ErrorState | None = None
+    findings: tuple[Finding, ...] = field(default=())
+
+    def to(self, state: State, now: float, **changes: Any) -> "Tunnel":
+        """Another state; ``since`` moves only when it is really another."""
+        since = self.since if state is self.state else now
+        return replace(self, state=state, since=since, **changes)
+
+    def found(self, *findings: Finding) -> "Tunnel":
+        """With these findings, the newest last."""
+        kept = (one for one in self.findings if one not in findings)
+        return replace(self, findings=(*kept, *findings)[-MAX_FINDINGS:])
+
+
+def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> Tunnel:
+    """What an engine event changes; ``clock_offset`` turns the engine's times into Unix time."""
+    match event:
+        case ike.Established():
+            return replace(
+                tunnel, path=event.path, nat=event.nat, virtual_ips=event.virtual_ips,
+                spis=(event.spi_i, event.spi_r), proposal=proposal_name(event.proposal), established_at=now,
+                ike_rekey_at=event.rekey_at + clock_offset, children=(), error=None)
+        case ike.IkeRekeyed():
+            return replace(tunnel, spis=(event.spi_i, event.spi_r), proposal=proposal_name(event.proposal),
+                           ike_rekey_at=event.rekey_at + clock_offset, rekeys=tunnel.rekeys + 1)
+        case ike.ChildInstalled():
+            child = (event.child, event.child.rekey_at + clock_offset)
+            return replace(tunnel, children=(*tunnel.children, child),
+                           rekeys=tunnel.rekeys + (event.rekeyed_spi is not None))
+        case ike.ChildRemoved():
+            return replace(tunnel, children=tuple(
+                entry for entry in tunnel.children if entry[0].spi_in != event.child.spi_in))
+        case ike.PathChanged(confirmed=False):
+            return replace(tunnel.to(State.ROAMING, now), path=event.path, roams=tunnel.roams + 1)
+        case ike.PathChanged():
+            return replace(tunnel.to(State.CONNECTED, now), path=event.path, nat=event.nat)
+        case ike.Progress() if event.step in FINDINGS:
+            return tunnel.found(Finding(event.step, FINDINGS[event.step]))
+    return tunnel
+
+
+def describe(tunnel: Tunnel, stats: DataPathStats | None) -> TunnelState:
+    """For ``rove status --json``."""
+    inbound = {sa.spi: sa for sa in stats.inbound} if stats else {}
+    outbound = {sa.spi: sa for sa in stats.outbound} if stats else {}
+    path = tunnel.path
+    up = bool(tunnel.spis[0])
+    return TunnelState(
+        name=tunnel.name, state=tunnel.state.value, since=rfc3339(tunnel.since),
+        gateway=GatewayState(path.remote.address, path.remote.port, tunnel.identity) if path else None,
+        path=PathState(path.interface, str(path.local), str(path.remote), "udp", tunnel.nat) if path else None,
+        virtual_ips=tuple(str(address.ip) for address in tunnel.virtual_ips.addresses), dns=tunnel.dns,
+        ike=IkeState(tunnel.spis[0].hex(), tunnel.spis[1].hex(), tunnel.proposal, rfc3339(tunnel.established_at),
+                     rfc3339(tunnel.ike_rekey_at), None) if up else None,
+        children=tuple(_child(info, at, inbound.get(info.spi_in), outbound.get(info.spi_out))
+                       for info, at in tunnel.children),
+        counters=Counters(tunnel.roams, tunnel.rekeys, 0, sum(sa.replays for sa in inbound.values()),
+                          sum(sa.auth_failures for sa in inbound.values())),
+        last_error=tunnel.error,
+        findings=tuple({"code": finding.code, "message": finding.message} for finding in tunnel.findings))
+
+
+def _child(info: ike.ChildSaInfo, rekey_at: float, inbound: SaStats | None, outbound: SaStats | None) -> ChildState:
+    return ChildState(
+        info.spi_in.hex(), info.spi_out.hex(), proposal_name(info.proposal),
+        tuple(map(str, info.local_ts)), tuple(map(str, info.remote_ts)),
+        inbound.bytes if inbound else 0, outbound.bytes if outbound else 0,
+        inbound.packets if inbound else 0, outbound.packets if outbound else 0, rfc3339(rekey_at))

@@ -1,0 +1,443 @@
+"""The engine: a function of bytes and time, with two human-speed inputs (signatures and EAP).
+
+Feed it datagrams and time; take datagrams, events and the next deadline from it. It never reads a clock, a
+socket or a random source of its own. One engine is one connection: an IKE_SA, its successors, its children.
+"""
+
+from collections.abc import Sequence
+
+from client.core.ikev2.constants import ExchangeType, NotifyType
+from client.core.ikev2.create_child_sa import CreateChild, answer_rekey_child
+from client.core.ikev2.errors import IntegrityError, InvalidSyntax, ProtocolError
+from client.core.ikev2.events import (
+    ChildRemoved,
+    Closed,
+    Datagram,
+    EapReply,
+    EngineConfig,
+    Event,
+    Path,
+    PathChanged,
+    PeerVerdict,
+    Random,
+    Unreachable,
+)
+from client.core.ikev2.exchange import GROWTH, LONGEST_INTERVAL, MAX_MESSAGE_ID, Outstanding, Task
+from client.core.ikev2.fragment import Reassembly
+from client.core.ikev2.ike_auth import IkeAuth
+from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
+from client.core.ikev2.ike_sa_init import INIT_CAUSES, IkeSaInit
+from client.core.ikev2.informational import DeleteIke, Liveness, answer_informational
+from client.core.ikev2.message import (
+    Header,
+    Message,
+    check_rules,
+    parse_header,
+    parse_plain,
+    parse_protected,
+)
+from client.core.ikev2.mobike import UpdateAddresses
+from client.core.ikev2.payloads import SA, Notify, Payload
+from client.core.ikev2.proposal import proposal_name
+from client.core.ikev2.rekey_ike import RekeyIke, answer_rekey_ike
+from client.core.ikev2.timers import Timer
+from client.model.cause import Cause
+
+KE_SILENCE = 6.0         # s without any answer before another group is tried
+CLOSE_GIVE_UP = 2.0      # s: a DELETE that nobody answers does not hold the user up
+CLOCK_STEP = 0.001       # s: deadlines closer than this are the same
+UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
+
+_TALKING = (IkeState.ESTABLISHED, IkeState.REKEYED, IkeState.DELETING)
+
+
+class Ikev2Engine:
+    """One connection as its initiator. All times are seconds of the caller's clock."""
+
+    def __init__(self, config: EngineConfig, random: Random) -> None:
+        self._ctx = Context(config, random)
+        self._init: IkeSaInit | None = None
+        self._said_unreachable = False
+        self._paths: tuple[Path, ...] = ()
+
+    # --- inputs ---
+
+    def start(self, paths: Sequence[Path], now: float) -> None:
+        """Sends IKE_SA_INIT on the first path; later answers move on by themselves."""
+        self._paths = tuple(paths)
+        self._ctx.path = self._paths[0] if self._paths else None
+        self._ctx.last_heard = now
+        if self._ctx.path is not None:
+            self._initiate(None, now)
+
+    def receive_datagram(self, data: bytes, path: Path, now: float) -> None:
+        """An IKE message without non-ESP marker. Whatever does not belong here is dropped without a trace."""
+        if self._ctx.finished:
+            return
+        try:
+            header = parse_header(data)
+        except ProtocolError:
+            return
+        sa = self._ctx.sas.get(header.spi_r if header.initiator else header.spi_i)
+        if sa is None or header.initiator == sa.initiator:
+            return
+        if sa.state is IkeState.INIT:
+            self._init_response(sa, header, data, now)
+        elif header.response:
+            self._response(sa, header, data, now)
+        elif sa.state in _TALKING:
+            self._request(sa, header, data, path, now)
+        self._pump(now)
+
+    def handle_timeout(self, now: float) -> None:
+        for timer, owner in self._ctx.timers.due(now):
+            if self._ctx.finished:
+                return
+            self._expired(timer, owner, now)
+        self._pump(now)
+
+    def set_paths(self, paths: Sequence[Path], now: float) -> None:
+        """The usable ways now, best first. Moves at once; the gateway is told by MOBIKE where it can."""
+        ctx = self._ctx
+        self._paths = tuple(paths)
+        if ctx.finished:
+            return
+        sa = ctx.current()
+        if not self._paths:
+            ctx.path = None
+            return
+        best = self._paths[0]
+        if best.same_way(ctx.path):
+            return
+        if sa is None or sa.state is IkeState.INIT:
+            ctx.path = best
+            self._initiate(None, now)
+            return
+        ctx.path = best.natt()
+        for each in ctx.sas.values():
+            self._retransmit(each, now, fresh=True)
+        if sa.state is IkeState.ESTABLISHED:
+            if not any(isinstance(task, UpdateAddresses) for task in sa.window.queue):
+                ctx.enqueue(sa, UpdateAddresses(ctx, sa) if ctx.peer.mobike and ctx.config.mobike else Liveness(),
+                            front=True)
+            ctx.emit(PathChanged(ctx.path, ctx.nat, confirmed=False))
+        self._pump(now)
+
+    def udp_refused(self, detail: str, now: float) -> None:
+        """ICMP says that the gateway's port is closed: a hint that is told, never proof."""
+        if not self._said_unreachable:
+            self._said_unreachable = True
+            self._ctx.emit(Unreachable(detail))
+
+    def traffic_seen(self, at: float) -> None:
+        """When the data path last opened an ESP packet: the gateway is alive (RFC 7296 §2.4)."""
+        self._ctx.last_heard = max(self._ctx.last_heard, at)
+
+    def rekey_child(self, spi: bytes, now: float) -> None:
+        """Replaces the CHILD_SA with this inbound SPI; nothing happens when there is none."""
+        found = self._ctx.find_child(spi)
+        if found is not None and found[0].state is IkeState.ESTABLISHED:
+            self._ctx.enqueue(found[0], CreateChild(self._ctx, *found))
+            self._pump(now)
+
+    def rekey_ike(self, now: float) -> None:
+        sa = self._ctx.current()
+        if sa is not None and sa.state is IkeState.ESTABLISHED:
+            self._ctx.enqueue(sa, RekeyIke(self._ctx, sa))
+            self._pump(now)
+
+    def close(self, now: float) -> None:
+        """Says goodbye where there is someone to say it to; ``Closed`` comes in any case."""
+        sa = self._ctx.current()
+        if self._ctx.finished:
+            return
+        if sa is None or sa.state is not IkeState.ESTABLISHED or self._ctx.path is None:
+            self._ctx.emit(Closed())
+            self._ctx.finish()
+            return
+        sa.window.queue.clear()
+        self._ctx.enqueue(sa, DeleteIke(self._ctx, sa, last=True))
+        if sa.window.outstanding is not None:
+            sa.window.outstanding.first_sent = now
+        sa.state = IkeState.DELETING
+        self._pump(now)
+
+    def provide_signature(self, request_id: int, signature: bytes, now: float) -> None:
+        self._provide(request_id, signature, now)
+
+    def provide_peer_verdict(self, request_id: int, verdict: PeerVerdict, now: float) -> None:
+        self._provide(request_id, verdict, now)
+
+    def provide_eap(self, request_id: int, reply: EapReply, now: float) -> None:
+        self._provide(request_id, reply, now)
+
+    def decline(self, request_id: int, cause: Cause, detail: str, now: float) -> None:
+        """The human-speed input will not come: the attempt ends with ``cause``."""
+        self._ctx.fail(cause, detail)
+
+    # --- outputs ---
+
+    def datagrams_to_send(self, now: float) -> list[Datagram]:
+        datagrams = list(self._ctx.outbox)
+        self._ctx.outbox.clear()
+        return datagrams
+
+    def next_event(self) -> Event | None:
+        return self._ctx.events.popleft() if self._ctx.events else None
+
+    def next_timeout(self) -> float | None:
+        return self._ctx.timers.next()
+
+    # --- IKE_SA_INIT ---
+
+    def _initiate(self, group: int | None, now: float) -> None:
+        ctx = self._ctx
+        for sa in list(ctx.sas.values()):
+            ctx.remove_sa(sa)
+        sa = IkeSa(ctx.random(8), bytes(8), initiator=True)
+        ctx.add_sa(sa)
+        self._init = IkeSaInit(ctx, sa, group)
+        self._send_init(sa, now)
+        if self._init.fallback_group() is not None:
+            ctx.timers.set(Timer.KE_SILENCE, sa.own_spi, now + KE_SILENCE)
+
+    def _send_init(self, sa: IkeSa, now: float) -> None:
+        assert self._init is not None
+        self._track(sa, 0, [self._init.request], None, now)
+
+    def _init_response(self, sa: IkeSa, header: Header, data: bytes, now: float) -> None:
+        ctx, init, outstanding = self._ctx, self._init, sa.window.outstanding
+        if (init is None or outstanding is None or not header.response or header.message_id != 0
+                or header.exchange != ExchangeType.IKE_SA_INIT):
+            return
+        try:
+            message = parse_plain(data)
+            check_rules(message)
+            self._heard(outstanding, now)
+            ready = init.process_response(message, data, now)
+        except ProtocolError as error:
+            offered = ", ".join(proposal_name(p) for p in ctx.config.ike_proposals)
+            cause = INIT_CAUSES.get(error.notify, Cause.PROTOCOL_ERROR)
+            ctx.fail(cause, f"offered: {offered}" if cause is Cause.NO_COMMON_PROPOSAL else str(error))
+            return
+        self._answered(sa)
+        ctx.timers.cancel(Timer.KE_SILENCE, sa.own_spi)
+        if not ready:
+            self._send_init(sa, now)
+            return
+        sa.window.next_request_id = 1
+        IkeAuth(ctx, sa, init).start(now)
+
+    # --- protected messages ---
+
+    def _response(self, sa: IkeSa, header: Header, data: bytes, now: float) -> None:
+        ctx, outstanding = self._ctx, sa.window.outstanding
+        if outstanding is None or outstanding.task is None or header.message_id != outstanding.message_id \
+                or header.exchange != outstanding.task.exchange:
+            return
+        try:
+            message = self._open(sa, data)
+            if message is None:
+                return
+            self._heard(outstanding, now)
+            self._answered(sa)
+            sa.window.next_request_id += 1
+            check_rules(message)
+            outstanding.task.process_response(message, now)
+        except ProtocolError as error:
+            # A response cannot be answered (RFC 7296 §2.21.3): the IKE_SA is of no use any more.
+            ctx.close_with(sa, Cause.PROTOCOL_ERROR, str(error), now)
+
+    def _request(self, sa: IkeSa, header: Header, data: bytes, path: Path, now: float) -> None:
+        ctx, window = self._ctx, sa.window
+        if window.cached_reply and header.message_id == window.next_peer_id - 1:
+            if self._is_authentic(sa, data):
+                ctx.send(window.cached_reply, path)
+            return
+        if header.message_id != window.next_peer_id:
+            return
+        try:
+            message = self._open(sa, data)
+            if message is None:
+                return
+            check_rules(message)
+            payloads = self._answer(sa, message, now)
+        except ProtocolError as error:
+            detail = str(error)
+            payloads = [Notify.of(error.notify, error.data, protocol=error.protocol, spi=error.spi)]
+            if isinstance(error, InvalidSyntax):    # §2.21.3: the peer's code cannot be trusted further
+                ctx.after_reply = lambda: ctx.close_with(sa, Cause.PROTOCOL_ERROR, detail, now)
+        ctx.last_heard = now
+        window.cached_reply = ctx.encode(sa, header.exchange, payloads, header.message_id, response=True)
+        window.next_peer_id += 1
+        ctx.send(window.cached_reply, path)
+        after, ctx.after_reply = ctx.after_reply, None
+        if after is not None:
+            after()
+
+    def _answer(self, sa: IkeSa, message: Message, now: float) -> list[Payload]:
+        ctx = self._ctx
+        if message.exchange == ExchangeType.INFORMATIONAL:
+            return answer_informational(ctx, sa, message, now)
+        if message.exchange != ExchangeType.CREATE_CHILD_SA:
+            raise InvalidSyntax(f"exchange {message.exchange} is not for an established IKE_SA")
+        if sa.state is not IkeState.ESTABLISHED:
+            raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "this IKE_SA is being closed")    # §2.25.2
+        rekey = message.notify(NotifyType.REKEY_SA)
+        if rekey is not None:
+            if sa.rekeying:
+                raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "this IKE_SA is being rekeyed")
+            return answer_rekey_child(ctx, sa, message, rekey, now)
+        if any(len(p.spi) == 8 for p in message.require(SA).proposals):
+            return answer_rekey_ike(ctx, sa, message, now)
+        raise ProtocolError(NotifyType.NO_ADDITIONAL_SAS, "a client takes no further tunnels")
+
+    def _open(self, sa: IkeSa, data: bytes) -> Message | None:
+        """None: not authentic, or a fragment of what is not whole yet. Raises ProtocolError."""
+        assert sa.cipher_in is not None
+        try:
+            return parse_protected(data, sa.cipher_in, sa.reassembly if self._ctx.peer.fragmentation else None)
+        except IntegrityError:
+            return None
+
+    def _is_authentic(self, sa: IkeSa, data: bytes) -> bool:
+        assert sa.cipher_in is not None
+        try:
+            parse_protected(data, sa.cipher_in, Reassembly())
+        except IntegrityError:
+            return False
+        except ProtocolError:
+            return True
+        return True
+
+    # --- sending ---
+
+    def _pump(self, now: float) -> None:
+        """Starts what waits, wherever a window is free."""
+        for sa in list(self._ctx.sas.values()):
+            window = sa.window
+            while window.queue and window.outstanding is None and not self._ctx.finished \
+                    and self._ctx.timers.get(Timer.QUEUE, sa.own_spi) is None:
+                task = window.queue.popleft()
+                payloads = task.build_request(now)
+                if payloads is not None:
+                    datagrams = self._ctx.encode(sa, task.exchange, payloads, window.next_request_id, response=False)
+                    self._track(sa, window.next_request_id, datagrams, task, now)
+
+    def _track(self, sa: IkeSa, message_id: int, datagrams: list[bytes], task: Task | None, now: float) -> None:
+        interval = self._ctx.rtt.first_interval
+        sa.window.outstanding = Outstanding(message_id, datagrams, task, now, now, interval)
+        self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + interval)
+        self._ctx.send(datagrams)
+
+    def _retransmit(self, sa: IkeSa, now: float, *, fresh: bool = False) -> None:
+        """The same bytes again; ``fresh`` on a new path, where the interval starts over."""
+        outstanding = sa.window.outstanding
+        if outstanding is None:
+            return
+        self._ctx.send(outstanding.datagrams)
+        outstanding.last_sent = now
+        outstanding.transmissions += 1
+        if fresh:
+            outstanding.first_sent, outstanding.interval = now, self._ctx.rtt.first_interval
+        else:
+            outstanding.interval = min(outstanding.interval * GROWTH, LONGEST_INTERVAL)
+        self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + outstanding.interval)
+
+    def _heard(self, outstanding: Outstanding, now: float) -> None:
+        self._ctx.last_heard = now
+        self._said_unreachable = False
+        if outstanding.transmissions == 1:      # Karn: only what was sent once is measured
+            self._ctx.rtt.sample(now - outstanding.first_sent)
+
+    def _answered(self, sa: IkeSa) -> None:
+        sa.window.outstanding = None
+        self._ctx.timers.cancel(Timer.RETRANSMIT, sa.own_spi)
+
+    def _provide(self, request_id: int, value: object, now: float) -> None:
+        try:
+            self._ctx.answer(request_id, value, now)
+        except ProtocolError as error:
+            sa = self._ctx.current()
+            if sa is not None:
+                self._ctx.close_with(sa, Cause.PROTOCOL_ERROR, str(error), now)
+        self._pump(now)
+
+    # --- time ---
+
+    def _expired(self, timer: Timer, owner: bytes, now: float) -> None:
+        ctx, sa = self._ctx, self._ctx.sas.get(owner)
+        match timer:
+            case Timer.RETRANSMIT if sa is not None:
+                self._silence(sa, now)
+            case Timer.KE_SILENCE if sa is not None and self._init is not None:
+                self._initiate(self._init.fallback_group(), now)
+            case Timer.DPD:
+                self._liveness(now)
+            case Timer.REKEY_IKE:
+                self.rekey_ike(now)
+            case Timer.EXPIRE_IKE if sa is not None:
+                if ctx.current() is sa:
+                    ctx.close_with(sa, Cause.LIFETIME_EXPIRED, "the IKE_SA could not be renewed in time", now)
+                else:
+                    ctx.remove_sa(sa)
+            case Timer.REKEY_CHILD:
+                self.rekey_child(owner, now)
+            case Timer.EXPIRE_CHILD:
+                self._child_expired(owner, now)
+            case Timer.LINGER_CHILD:
+                info = ctx.lingering.pop(owner, None)
+                if info is not None:
+                    ctx.emit(ChildRemoved(info))
+            case _:
+                pass    # QUEUE: the pump goes on by itself
+
+    def _silence(self, sa: IkeSa, now: float) -> None:
+        """Nothing came back in time: again, or the end."""
+        ctx, outstanding = self._ctx, sa.window.outstanding
+        if outstanding is None:
+            return
+        if ctx.path is None:        # no network: the clock of giving up stands still
+            outstanding.first_sent = now
+            ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + outstanding.interval)
+            return
+        waited = now - outstanding.first_sent
+        if sa.state is IkeState.DELETING and waited >= CLOSE_GIVE_UP:
+            ctx.remove_sa(sa)
+            if ctx.current() is None:
+                ctx.emit(Closed())
+                ctx.finish()
+        elif waited >= ctx.config.retransmit_give_up:
+            established = sa.state is IkeState.ESTABLISHED
+            detail = f"no answer for {waited:.0f} s after {outstanding.transmissions} transmissions"
+            ctx.fail(Cause.DEAD_PEER if established else Cause.GATEWAY_SILENT, detail)
+        else:
+            if outstanding.transmissions == UNREACHABLE_AFTER and not self._said_unreachable:
+                self._said_unreachable = True
+                ctx.emit(Unreachable("the gateway does not answer"))
+            self._retransmit(sa, now)
+
+    def _liveness(self, now: float) -> None:
+        ctx, sa = self._ctx, self._ctx.current()
+        if sa is None or sa.state is not IkeState.ESTABLISHED:
+            return
+        if sa.window.next_request_id >= MAX_MESSAGE_ID:
+            self.rekey_ike(now)
+        quiet_since = now - ctx.last_heard
+        if quiet_since >= ctx.config.dpd - CLOCK_STEP:
+            if sa.window.outstanding is None and not sa.window.queue:
+                ctx.enqueue(sa, Liveness())
+            quiet_since = 0.0
+        ctx.timers.set(Timer.DPD, b"", now + ctx.config.dpd - quiet_since)
+
+    def _child_expired(self, spi_in: bytes, now: float) -> None:
+        """A hard lifetime ends: the CHILD_SA goes, and with the last one the connection."""
+        ctx = self._ctx
+        found = ctx.find_child(spi_in)
+        if found is None:
+            return
+        sa, child = found
+        if len(sa.children) == 1:
+            ctx.close_with(sa, Cause.LIFETIME_EXPIRED, "the CHILD_SA could not be renewed in time", now)
+        else:
+            ctx.drop_child(sa, child, now)

@@ -1,0 +1,71 @@
+"""Message IDs, retransmission and the cached reply of one IKE_SA (RFC 7296 §2.1–2.3); window size 1."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from client.core.ikev2.constants import ExchangeType
+from client.core.ikev2.message import Message
+from client.core.ikev2.payloads import Payload
+
+FIRST_INTERVAL = 0.5     # s, before a round trip was measured
+LEAST_INTERVAL = 0.2     # s: a gateway that is asked more often than this is being hammered
+GROWTH = 1.5
+LONGEST_INTERVAL = 4.0   # s
+MAX_MESSAGE_ID = 0xFFFF_0000   # an IKE_SA is replaced long before its message IDs run out (§2.2)
+
+
+class Rtt:
+    """Smoothed round-trip time, as TCP has it (RFC 6298 §2), of requests that were sent once."""
+
+    def __init__(self) -> None:
+        self.smoothed: float | None = None
+        self._variance = 0.0
+
+    def sample(self, seconds: float) -> None:
+        if self.smoothed is None:
+            self.smoothed, self._variance = seconds, seconds / 2
+        else:
+            self._variance += (abs(self.smoothed - seconds) - self._variance) / 4
+            self.smoothed += (seconds - self.smoothed) / 8
+
+    @property
+    def first_interval(self) -> float:
+        """Seconds to the first retransmission."""
+        if self.smoothed is None:
+            return FIRST_INTERVAL
+        return min(max(self.smoothed + 4 * self._variance, LEAST_INTERVAL), LONGEST_INTERVAL)
+
+
+class Task(Protocol):
+    """One exchange that we start: strongSwan's tasks, without their I/O."""
+
+    exchange: ExchangeType
+
+    def build_request(self, now: float) -> list[Payload] | None:
+        """The payloads inside the SK payload; None when the exchange is no longer wanted."""
+
+    def process_response(self, message: Message, now: float) -> None:
+        """Raises ProtocolError when the response breaks the protocol."""
+
+
+@dataclass
+class Outstanding:
+    """A request of ours that waits for its response; the same bytes are sent each time (§2.1)."""
+
+    message_id: int
+    datagrams: list[bytes]
+    task: Task | None            # None: IKE_SA_INIT, which has its own flow
+    first_sent: float
+    last_sent: float
+    interval: float
+    transmissions: int = 1
+
+
+@dataclass
+class Window:
+    next_request_id: int = 0     # the next request of ours
+    next_peer_id: int = 0        # the next request of the peer
+    outstanding: Outstanding | None = None
+    cached_reply: list[bytes] = field(default_factory=list)   # to the peer's last request (next_peer_id - 1)
+    queue: deque[Task] = field(default_factory=deque)

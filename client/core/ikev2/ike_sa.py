@@ -1,0 +1,201 @@
+"""An IKE_SA and the context it shares with its successors: one connection, seen from inside the engine.
+
+SA state is not exchange state: an IKE_SA is ESTABLISHED while exchanges wait their turn in its window.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Any
+
+from client.core.crypto.suites import SkCipher
+from client.core.ikev2.child_sa import ChildSa
+from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
+from client.core.ikev2.events import ChildSaInfo, Datagram, EngineConfig, Event, Failed, Path, Random
+from client.core.ikev2.exchange import Rtt, Task, Window
+from client.core.ikev2.fragment import Reassembly
+from client.core.ikev2.keymat import IkeKeys
+from client.core.ikev2.message import Message, encode_protected
+from client.core.ikev2.payloads import Delete, Notify, Payload
+from client.core.ikev2.proposal import Proposal
+from client.core.ikev2.timers import Timer, TimerTable
+from client.model.cause import Cause
+
+IKE_EXPIRE = 1.1     # of the time to rekeying: then an IKE_SA that could not be rekeyed ends
+LINGER = 1.0         # s that a deleted CHILD_SA still receives
+
+
+class IkeState(Enum):
+    INIT = auto()           # IKE_SA_INIT is out
+    AUTH = auto()           # keys exist, nobody is authenticated
+    ESTABLISHED = auto()
+    REKEYED = auto()        # has a successor; only INFORMATIONAL is spoken here
+    DELETING = auto()       # our DELETE is out
+    DEAD = auto()
+
+
+@dataclass
+class IkeSa:
+    spi_i: bytes
+    spi_r: bytes
+    initiator: bool                     # are we the one who began this IKE_SA?
+    state: IkeState = IkeState.INIT
+    proposal: Proposal | None = None
+    keys: IkeKeys | None = field(default=None, repr=False)
+    cipher_out: SkCipher | None = field(default=None, repr=False)
+    cipher_in: SkCipher | None = field(default=None, repr=False)
+    window: Window = field(default_factory=Window)
+    reassembly: Reassembly = field(default_factory=Reassembly)
+    children: dict[bytes, ChildSa] = field(default_factory=dict)   # by our inbound SPI
+    lowest_nonce: bytes = b""
+    rekeying: bool = False              # our CREATE_CHILD_SA request for a new IKE_SA is out
+    peer_successor: "IkeSa | None" = None   # made by the peer while ours was under way
+
+    @property
+    def own_spi(self) -> bytes:
+        return self.spi_i if self.initiator else self.spi_r
+
+    def require(self) -> tuple[Proposal, IkeKeys]:
+        """Proposal and keys of an IKE_SA past IKE_SA_INIT."""
+        assert self.proposal is not None
+        assert self.keys is not None
+        return self.proposal, self.keys
+
+
+@dataclass
+class PeerAbilities:
+    """What the gateway said of itself in IKE_SA_INIT and IKE_AUTH; holds for successors too."""
+
+    fragmentation: bool = False
+    mobike: bool = False
+    hashes: frozenset[int] | None = None    # SIGNATURE_HASH_ALGORITHMS, None when it sent none
+
+
+class Context:
+    """What all exchanges of one connection share."""
+
+    def __init__(self, config: EngineConfig, random: Random) -> None:
+        self.config = config
+        self.random = random
+        self.events: deque[Event] = deque()
+        self.outbox: deque[Datagram] = deque()
+        self.timers = TimerTable()
+        self.rtt = Rtt()
+        self.peer = PeerAbilities()
+        self.path: Path | None = None
+        self.nat = False
+        self.sas: dict[bytes, IkeSa] = {}           # by our own SPI; the newest last
+        self.lingering: dict[bytes, ChildSaInfo] = {}
+        self.last_heard = 0.0                       # authenticated IKE or ESP, the caller's clock
+        self.finished = False
+        self.after_reply: Callable[[], None] | None = None    # what a request of the peer brings about
+        self._pending: dict[int, Callable[[Any, float], None]] = {}
+        self._request_ids = 0
+
+    def emit(self, event: Event) -> None:
+        if not self.finished:
+            self.events.append(event)
+
+    def ask(self, handler: Callable[[Any, float], None]) -> int:
+        """A new request id; ``handler`` gets what the caller provides for it."""
+        self._request_ids += 1
+        self._pending[self._request_ids] = handler
+        return self._request_ids
+
+    def answer(self, request_id: int, value: Any, now: float) -> None:
+        """A late answer to a request that is gone is normal (the attempt ended) and ignored."""
+        handler = self._pending.pop(request_id, None)
+        if handler is not None and not self.finished:
+            handler(value, now)
+
+    def current(self) -> IkeSa | None:
+        """The IKE_SA on which new exchanges start."""
+        for sa in reversed(self.sas.values()):
+            if sa.state in (IkeState.INIT, IkeState.AUTH, IkeState.ESTABLISHED):
+                return sa
+        return None
+
+    def find_child(self, spi_in: bytes) -> tuple[IkeSa, ChildSa] | None:
+        for sa in self.sas.values():
+            if spi_in in sa.children:
+                return sa, sa.children[spi_in]
+        return None
+
+    def encode(self, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload], message_id: int, *,
+               response: bool) -> list[bytes]:
+        """A protected message as datagrams, fragmented where the gateway can take that (RFC 7383)."""
+        assert sa.cipher_out is not None
+        message = Message(sa.spi_i, sa.spi_r, exchange, initiator=sa.initiator, response=response,
+                          message_id=message_id, payloads=tuple(payloads))
+        size = self.config.fragment_size if self.peer.fragmentation else None
+        return encode_protected(message, sa.cipher_out, self.random, size)
+
+    def send(self, datagrams: Sequence[bytes], path: Path | None = None) -> None:
+        """Nothing is sent while there is no path."""
+        to = path or self.path
+        if to is not None:
+            self.outbox.extend(Datagram(data, to) for data in datagrams)
+
+    def new_child_spi(self) -> bytes:
+        """RFC 4303 §2.1: 1–255 are reserved; ours are never in use twice."""
+        while True:
+            spi = self.random(4)
+            if int.from_bytes(spi, "big") > 255 and self.find_child(spi) is None:
+                return spi
+
+    def add_sa(self, sa: IkeSa) -> None:
+        self.sas[sa.own_spi] = sa
+
+    def start_sa_timers(self, sa: IkeSa, now: float) -> None:
+        """Rekeying and the hard end of an IKE_SA that was just made."""
+        self.timers.set(Timer.REKEY_IKE, sa.own_spi, now + self.config.ike_rekey)
+        self.timers.set(Timer.EXPIRE_IKE, sa.own_spi, now + self.config.ike_rekey * IKE_EXPIRE)
+
+    def remove_sa(self, sa: IkeSa) -> None:
+        sa.state = IkeState.DEAD
+        self.sas.pop(sa.own_spi, None)
+        self.timers.cancel_owner(sa.own_spi)
+
+    def drop_child(self, sa: IkeSa, child: ChildSa, now: float) -> None:
+        """Gone between the peers; packets in flight are still taken for a moment."""
+        sa.children.pop(child.spi_in, None)
+        self.timers.cancel_owner(child.spi_in)
+        self.lingering[child.spi_in] = child.info
+        self.timers.set(Timer.LINGER_CHILD, child.spi_in, now + LINGER)
+
+    def enqueue(self, sa: IkeSa, task: Task, *, front: bool = False) -> None:
+        """The engine starts it when the window is free."""
+        if front:
+            sa.window.queue.appendleft(task)
+        else:
+            sa.window.queue.append(task)
+
+    def later(self, sa: IkeSa, seconds: float, now: float) -> None:
+        """Hold this IKE_SA's queue for a while (TEMPORARY_FAILURE, RFC 7296 §2.25)."""
+        self.timers.set(Timer.QUEUE, sa.own_spi, now + seconds)
+
+    def fail(self, cause: Cause, detail: str = "") -> None:
+        """The connection is over; SAs and keys are dropped without a word to the peer."""
+        self.emit(Failed(cause, detail))
+        self.finish()
+
+    def close_with(self, sa: IkeSa, cause: Cause, detail: str, now: float) -> None:
+        """Tells the gateway once that the IKE_SA is gone, and ends the connection."""
+        self._last_word(sa, Delete(ProtocolId.IKE, ()))
+        self.fail(cause, detail)
+
+    def refuse_peer(self, sa: IkeSa, cause: Cause, detail: str, now: float) -> None:
+        """The gateway did not prove itself: it hears AUTHENTICATION_FAILED once (RFC 7296 §2.21.2)."""
+        self._last_word(sa, Notify.of(NotifyType.AUTHENTICATION_FAILED))
+        self.fail(cause, detail)
+
+    def _last_word(self, sa: IkeSa, payload: Payload) -> None:
+        if sa.cipher_out is not None:
+            self.send(self.encode(sa, ExchangeType.INFORMATIONAL, [payload], sa.window.next_request_id, response=False))
+
+    def finish(self) -> None:
+        self.finished = True
+        self.sas.clear()
+        self.timers.clear()
+        self._pending.clear()

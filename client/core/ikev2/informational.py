@@ -1,0 +1,118 @@
+"""INFORMATIONAL: liveness, DELETE, errors, and the gateway's requests (RFC 7296 §1.4, §2.4, §2.25)."""
+
+from client.core.ikev2.child_sa import ChildSa, ChildState
+from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
+from client.core.ikev2.events import ChildOutbound, Closed, Progress
+from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
+from client.core.ikev2.message import Message
+from client.core.ikev2.payloads import Delete, Notify, Payload
+from client.model.cause import Cause
+
+
+class Liveness:
+    """Is the gateway there? An empty request (§2.4)."""
+
+    exchange = ExchangeType.INFORMATIONAL
+
+    def build_request(self, now: float) -> list[Payload]:
+        return []
+
+    def process_response(self, message: Message, now: float) -> None:
+        """That it came is the answer."""
+
+
+class DeleteChild:
+    """Closes a pair of ESP SAs: we name our inbound SPI, the gateway answers with its own (§1.4.1)."""
+
+    exchange = ExchangeType.INFORMATIONAL
+
+    def __init__(self, ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+        self._ctx = ctx
+        self._sa = sa
+        self.child = child
+
+    def build_request(self, now: float) -> list[Payload] | None:
+        if self.child.spi_in not in self._sa.children:
+            return None
+        self.child.state = ChildState.DELETING
+        return [Delete(ProtocolId.ESP, (self.child.spi_in,))]
+
+    def process_response(self, message: Message, now: float) -> None:
+        if self.child.spi_in in self._sa.children:
+            self._ctx.drop_child(self._sa, self.child, now)
+
+
+class DeleteIke:
+    """Closes an IKE_SA and all its children; ``last`` when the connection ends with it."""
+
+    exchange = ExchangeType.INFORMATIONAL
+
+    def __init__(self, ctx: Context, sa: IkeSa, *, last: bool = False) -> None:
+        self._ctx = ctx
+        self._sa = sa
+        self._last = last
+
+    def build_request(self, now: float) -> list[Payload] | None:
+        self._sa.state = IkeState.DELETING
+        return [Delete(ProtocolId.IKE, ())]
+
+    def process_response(self, message: Message, now: float) -> None:
+        self._ctx.remove_sa(self._sa)
+        if self._last:
+            self._ctx.emit(Closed())
+            self._ctx.finish()
+
+
+def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) -> list[Payload]:
+    """Our answer to the gateway's request; what ends the connection happens after it was sent."""
+    reply: list[Payload] = []
+    for delete in message.all(Delete):
+        if delete.protocol == ProtocolId.IKE:
+            _ike_deleted(ctx, sa)
+            return []
+        if delete.protocol == ProtocolId.ESP:
+            spis = [spi for spi in (_child_deleted(ctx, sa, spi_out, now) for spi_out in delete.spis) if spi]
+            if spis:
+                reply.append(Delete(ProtocolId.ESP, tuple(spis)))
+    for notify in message.notifies():
+        if notify.type == NotifyType.COOKIE2:          # RFC 4555 §3.7: echo
+            reply.append(Notify.of(NotifyType.COOKIE2, notify.data[:64]))
+        elif notify.type == NotifyType.AUTHENTICATION_FAILED:
+            ctx.after_reply = lambda: ctx.fail(Cause.USER_REFUSED, "AUTHENTICATION_FAILED")
+        elif notify.is_error:
+            ctx.emit(Progress("gateway-error", notify.type_name))
+    return reply
+
+
+def _child_deleted(ctx: Context, sa: IkeSa, spi_out: bytes, now: float) -> bytes | None:
+    """Our SPI for the answer; None for an unknown one and for one whose DELETE of ours crosses this (§1.4.1)."""
+    child = next((c for c in sa.children.values() if c.spi_out == spi_out), None)
+    if child is None:
+        return None
+    crossing = child.state is ChildState.DELETING
+    successor = sa.children.get(child.successor or b"")
+    if child.peer_successor is not None and child.state is ChildState.REKEYING:
+        successor = child.peer_successor        # the gateway closes the old one: its own replacement stands
+    if successor is not None and not successor.outbound and successor.state is not ChildState.DELETING:
+        successor.outbound = True
+        ctx.emit(ChildOutbound(successor.info))
+    rekeying = child.state is ChildState.REKEYING
+    ctx.drop_child(sa, child, now)
+    if not sa.children and not rekeying and not crossing:
+        ctx.after_reply = lambda: ctx.close_with(sa, Cause.GATEWAY_CLOSED, "the gateway closed the tunnel", now)
+    return None if crossing else child.spi_in
+
+
+def _ike_deleted(ctx: Context, sa: IkeSa) -> None:
+    was_last = sa.state is IkeState.ESTABLISHED and ctx.current() is sa
+    closing = sa.state is IkeState.DELETING and ctx.current() is None
+
+    def after() -> None:
+        ctx.remove_sa(sa)
+        if was_last:
+            ctx.fail(Cause.GATEWAY_CLOSED, "the gateway closed the connection")
+        elif closing:
+            ctx.emit(Closed())
+            ctx.finish()
+
+    ctx.after_reply = after

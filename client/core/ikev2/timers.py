@@ -1,0 +1,48 @@
+"""Every timer has a name; one table, one ``next_timeout`` (in the manner of quinn)."""
+
+from enum import Enum, auto
+
+
+class Timer(Enum):
+    RETRANSMIT = auto()      # owner: initiator SPI of the IKE_SA, as for all without a note
+    KE_SILENCE = auto()      # nothing came back for our first KE group
+    DPD = auto()
+    QUEUE = auto()           # a postponed exchange may be tried again
+    REKEY_IKE = auto()
+    EXPIRE_IKE = auto()
+    REKEY_CHILD = auto()     # owner: our inbound SPI, as for the two below
+    EXPIRE_CHILD = auto()
+    LINGER_CHILD = auto()    # a deleted CHILD_SA still receives what was in flight
+
+
+class TimerTable:
+    """(timer, owner) → deadline in seconds of the engine's clock."""
+
+    def __init__(self) -> None:
+        self._deadlines: dict[tuple[Timer, bytes], float] = {}
+
+    def set(self, timer: Timer, owner: bytes, at: float) -> None:
+        self._deadlines[timer, owner] = at
+
+    def cancel(self, timer: Timer, owner: bytes) -> None:
+        self._deadlines.pop((timer, owner), None)
+
+    def cancel_owner(self, owner: bytes) -> None:
+        for key in [key for key in self._deadlines if key[1] == owner]:
+            del self._deadlines[key]
+
+    def clear(self) -> None:
+        self._deadlines.clear()
+
+    def get(self, timer: Timer, owner: bytes) -> float | None:
+        return self._deadlines.get((timer, owner))
+
+    def next(self) -> float | None:
+        return min(self._deadlines.values(), default=None)
+
+    def due(self, now: float) -> list[tuple[Timer, bytes]]:
+        """Takes out and returns what is due, earliest first."""
+        due = sorted((at, key[0].value, key) for key, at in self._deadlines.items() if at <= now)
+        for _, _, key in due:
+            del self._deadlines[key]
+        return [key for _, _, key in due]

@@ -1,0 +1,259 @@
+"""An established IKE_SA: renewal by either side, collisions, liveness, DELETE, roaming."""
+
+from dataclasses import replace
+
+import pytest
+
+from client.core.ikev2 import events as ike
+from client.core.ikev2.constants import ExchangeType
+from client.model.cause import Cause
+from tests.ikev2.conftest import GATEWAY, MakeWorld
+from tests.sim.world import LTE, WIFI, Faults, World
+
+CHILD, INFO = ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL
+
+
+def children(world: World) -> tuple[set[bytes], set[bytes]]:
+    """Inbound SPIs at the client, outbound ones at the gateway."""
+    ours = {spi for sa in world.client._ctx.sas.values() for spi in sa.children}
+    theirs = {c.spi_out for sa in world.gateway._ctx.sas.values() for c in sa.children.values()}
+    return ours, theirs
+
+
+def agree(world: World) -> bytes:
+    """One IKE_SA, one CHILD_SA, the same at both; its inbound SPI at the client."""
+    ours, theirs = children(world)
+    assert ours == theirs
+    assert len(ours) == 1
+    assert len(world.client._ctx.sas) == len(world.gateway._ctx.sas) == 1
+    (mine,), (other,) = world.client._ctx.sas.values(), world.gateway._ctx.sas.values()
+    assert (mine.spi_i, mine.spi_r) == (other.spi_i, other.spi_r)
+    assert mine.initiator != other.initiator
+    return ours.pop()
+
+
+def first_child(world: World) -> bytes:
+    return world.of(ike.ChildInstalled)[0].child.spi_in
+
+
+def gateway_child(world: World) -> bytes:
+    return next(spi for sa in world.gateway._ctx.sas.values() for spi in sa.children)
+
+
+def test_own_child_rekey(connected: MakeWorld) -> None:
+    """→ CREATE_CHILD_SA { N(REKEY_SA) SA Ni KEi TSi TSr } ← { SA Nr KEr TSi TSr } → { D(old) } ← { D }"""
+    world = connected()
+    old = first_child(world)
+    world.do(lambda: world.client.rekey_child(old, world.now), 3.0)
+    new = world.of(ike.ChildInstalled)[1]
+    assert new.outbound
+    assert new.rekeyed_spi == old
+    assert new.child.proposal.ke == 19
+    assert [e.child.spi_in for e in world.of(ike.ChildRemoved)] == [old]
+    assert agree(world) == new.child.spi_in
+
+
+def test_the_gateways_child_rekey_moves_outbound_when_the_old_one_goes(connected: MakeWorld) -> None:
+    """← CREATE_CHILD_SA { N(REKEY_SA) … } → { … }; outbound stays on the old one until ← { D(old) }"""
+    world = connected()
+    world.do(lambda: world.gateway.rekey_child(gateway_child(world), world.now), 3.0)
+    kinds = [type(e) for e in world.events if isinstance(e, ike.ChildInstalled | ike.ChildOutbound | ike.ChildRemoved)]
+    assert kinds == [ike.ChildInstalled, ike.ChildInstalled, ike.ChildOutbound, ike.ChildRemoved]
+    assert not world.of(ike.ChildInstalled)[1].outbound
+    assert agree(world) == world.of(ike.ChildOutbound)[0].child.spi_in
+
+
+def test_both_rekey_the_child_at_once(connected: MakeWorld) -> None:
+    """RFC 7296 §2.8.1: two new CHILD_SAs; the one with the lowest of four nonces goes."""
+    for seed in range(8):
+        world = connected(seed=seed)
+        old, theirs = first_child(world), gateway_child(world)
+        world.client.rekey_child(old, world.now)
+        world.gateway.rekey_child(theirs, world.now)
+        world.do(lambda: None, 5.0)
+        assert agree(world) != old
+        outbound = [e.child.spi_in for e in world.events
+                    if isinstance(e, ike.ChildOutbound) or (isinstance(e, ike.ChildInstalled) and e.outbound)]
+        assert outbound[-1] == agree(world)
+
+
+def test_a_child_rekey_crosses_the_gateways_delete(connected: MakeWorld) -> None:
+    """→ { N(REKEY_SA) … } × ← { D(old) }: ← N(CHILD_SA_NOT_FOUND) → CREATE_CHILD_SA { SA … } (§2.25.1)"""
+    world = connected()
+    from client.core.ikev2.informational import DeleteChild
+    (gateway_sa,) = world.gateway._ctx.sas.values()
+    (child,) = gateway_sa.children.values()
+    world.gateway._ctx.enqueue(gateway_sa, DeleteChild(world.gateway._ctx, gateway_sa, child))
+    old = first_child(world)
+    world.client.rekey_child(old, world.now)
+    world.gateway._pump(world.now)
+    world.do(lambda: None, 10.0)
+    assert not world.of(ike.Failed) or world.of(ike.Failed)[0].cause is Cause.GATEWAY_CLOSED
+
+
+def test_pfs_that_the_gateway_refuses_is_left_out(connected: MakeWorld) -> None:
+    world = connected(gateway=replace(GATEWAY, pfs_groups=()))
+    world.do(lambda: world.client.rekey_child(first_child(world), world.now), 3.0)
+    assert world.of(ike.ChildInstalled)[1].child.proposal.ke in (0, None)
+    agree(world)
+
+
+def test_own_ike_rekey(connected: MakeWorld) -> None:
+    """→ CREATE_CHILD_SA { SA Ni KEi } ← { SA Nr KEr } → { D(IKE) } ← { }; the child moves over"""
+    world = connected()
+    before = world.of(ike.Established)[0].spi_i
+    child = first_child(world)
+    world.do(lambda: world.client.rekey_ike(world.now), 3.0)
+    assert agree(world) == child
+    assert world.of(ike.IkeRekeyed)[0].spi_i != before
+    world.do(lambda: world.client.rekey_child(child, world.now), 3.0)
+    world.do(lambda: world.gateway.rekey_ike(world.now), 3.0)
+    world.do(lambda: world.gateway.rekey_child(gateway_child(world), world.now), 3.0)
+    assert agree(world) != child
+    assert not world.of(ike.Failed)
+
+
+def test_the_gateways_ike_rekey(connected: MakeWorld) -> None:
+    world = connected()
+    child = first_child(world)
+    world.do(lambda: world.gateway.rekey_ike(world.now), 3.0)
+    assert agree(world) == child
+    assert len(world.of(ike.IkeRekeyed)) == 1
+
+
+def test_both_rekey_the_ike_sa_at_once(connected: MakeWorld) -> None:
+    """RFC 7296 §2.8.2"""
+    for seed in range(8):
+        world = connected(seed=seed)
+        child = first_child(world)
+        world.client.rekey_ike(world.now)
+        world.gateway.rekey_ike(world.now)
+        world.do(lambda: None, 8.0)
+        assert agree(world) == child
+        assert not world.of(ike.Failed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_hours_of_rekeying_with_faults(make_world: MakeWorld, seed: int) -> None:
+    """Both sides rekey both SAs every few minutes over a bad link; in the end they agree."""
+    faults = Faults(loss=0.15, duplication=0.1, delay=0.02, jitter=0.2)
+    gateway = replace(GATEWAY, child_rekey=170.0, child_expire=400.0, ike_rekey=410.0, dpd=50.0)
+    world = make_world(seed=seed, faults=faults, gateway=gateway, child_rekey=150.0, child_expire=380.0,
+                       ike_rekey=400.0)
+    world.start()
+    world.run(3600.0)
+    assert not world.of(ike.Failed), world.of(ike.Failed)
+    world.faults.loss = 0.0
+    world.client._ctx.timers.clear()
+    world.gateway._ctx.timers.clear()
+    for engine in (world.client, world.gateway):
+        for sa in engine._ctx.sas.values():
+            engine._retransmit(sa, world.now)
+    world.do(lambda: None, 0.0)
+    assert len(world.of(ike.IkeRekeyed)) > 5
+    assert len(world.of(ike.ChildInstalled)) > 10
+
+
+def test_liveness_asks_only_when_nothing_is_heard(connected: MakeWorld) -> None:
+    world = connected(dpd=30.0)
+    begun = len(world.sent)
+    world.client.traffic_seen(world.now + 20.0)
+    world.run(45.0)
+    assert len(world.sent) == begun          # ESP was heard at +20 s
+    world.run(10.0)
+    assert [e[1] for e in world.exchanges()[begun:]] == [INFO, INFO]
+
+
+def test_a_dead_gateway_is_noticed(connected: MakeWorld) -> None:
+    world = connected(dpd=10.0, retransmit_give_up=20.0)
+    world.drop = lambda who, data: True
+    world.run(45.0)
+    assert world.of(ike.Failed)[0].cause is Cause.DEAD_PEER
+
+
+def test_close_says_goodbye(connected: MakeWorld) -> None:
+    """→ INFORMATIONAL { D(IKE) } ← { }"""
+    world = connected()
+    world.do(lambda: world.client.close(world.now), 3.0)
+    assert world.of(ike.Closed)
+    assert world.gateway_events[-1].cause is Cause.GATEWAY_CLOSED
+    assert world.client.next_timeout() is None
+
+
+def test_close_does_not_wait_for_a_dead_gateway(connected: MakeWorld) -> None:
+    world = connected()
+    world.drop = lambda who, data: True
+    world.do(lambda: world.client.close(world.now), 4.0)
+    assert world.of(ike.Closed)
+
+
+def test_the_gateway_closes(connected: MakeWorld) -> None:
+    world = connected()
+    world.do(lambda: world.gateway.close(world.now), 3.0)
+    assert world.of(ike.Failed)[0].cause is Cause.GATEWAY_CLOSED
+
+
+def test_a_lost_answer_is_answered_again(connected: MakeWorld) -> None:
+    """The peer's request is answered twice with the same bytes and processed once."""
+    world = connected()
+    world.drop = lambda who, data: who == "client"
+    world.do(lambda: world.gateway.rekey_child(gateway_child(world), world.now), 1.0)
+    world.drop = lambda who, data: False
+    world.run(3.0)
+    assert len(world.of(ike.ChildInstalled)) == 2
+    agree(world)
+
+
+def test_roaming_moves_at_once_and_tells_the_gateway(connected: MakeWorld) -> None:
+    """→ INFORMATIONAL { N(UPDATE_SA_ADDRESSES) N(NATD_S) N(NATD_D) N(COOKIE2) } ← { … N(COOKIE2) }"""
+    world = connected()
+    spis = world.of(ike.Established)[0].spi_i
+    world.do(lambda: world.client.set_paths([LTE, WIFI], world.now), 1.0)
+    changes = world.of(ike.PathChanged)
+    assert [(c.path.interface, c.confirmed) for c in changes] == [("lte0", False), ("lte0", True)]
+    assert world.sent[-1][2].local.address == "192.0.2.1"
+    assert world.sent[-2][2].local.address == "100.64.0.10"
+    assert next(iter(world.client._ctx.sas.values())).spi_i == spis
+
+
+def test_the_same_paths_again_change_nothing(connected: MakeWorld) -> None:
+    world = connected()
+    begun = len(world.sent)
+    world.do(lambda: world.client.set_paths([WIFI, LTE], world.now), 1.0)
+    assert len(world.sent) == begun
+
+
+def test_roaming_twice_before_the_answer(connected: MakeWorld) -> None:
+    world = connected()
+    world.client.set_paths([LTE], world.now)
+    world.do(lambda: world.client.set_paths([WIFI], world.now), 2.0)
+    assert world.of(ike.PathChanged)[-1].path.interface == "wifi0"
+    assert world.of(ike.PathChanged)[-1].confirmed
+
+
+def test_no_network_for_a_while_costs_nothing(connected: MakeWorld) -> None:
+    world = connected(dpd=5.0, retransmit_give_up=20.0)
+    world.do(lambda: world.client.set_paths([], world.now), 300.0)
+    assert not world.of(ike.Failed)
+    world.do(lambda: world.client.set_paths([LTE], world.now), 2.0)
+    assert world.of(ike.PathChanged)[-1].confirmed
+
+
+def test_a_rekey_in_flight_crosses_a_roam(connected: MakeWorld) -> None:
+    world = connected()
+    world.drop = lambda who, data: True
+    world.do(lambda: world.client.rekey_child(first_child(world), world.now), 0.5)
+    world.drop = lambda who, data: False
+    world.do(lambda: world.client.set_paths([LTE], world.now), 3.0)
+    assert agree(world) != first_child(world)
+    assert world.of(ike.PathChanged)[-1].confirmed
+
+
+def test_garbage_changes_nothing(connected: MakeWorld) -> None:
+    world = connected()
+    last = world.sent[-1][1]
+    for data in (b"", b"\0" * 28, last, last[:-1], last[:40], bytes(2000)):
+        world.client.receive_datagram(data, WIFI, world.now)
+    world.do(lambda: None, 1.0)
+    agree(world)
+    assert not world.of(ike.Failed)

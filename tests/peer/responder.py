@@ -1,0 +1,230 @@
+"""A gateway for tests: answers IKE_SA_INIT and IKE_AUTH by RFC 7296; once established it is the engine's other half.
+
+Never shipped. It reuses the codecs and the machinery of established IKE_SAs, so what both get wrong stays unseen
+here: the interop tests against a real strongSwan are for that.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from client.core.crypto import kex
+from client.core.ikev2 import auth
+from client.core.ikev2.constants import (
+    AuthMethod,
+    CertEncoding,
+    ConfigAttribute,
+    ConfigType,
+    ExchangeType,
+    NotifyType,
+)
+from client.core.ikev2.create_child_sa import _make
+from client.core.ikev2.engine import Ikev2Engine
+from client.core.ikev2.events import ChildInstalled, EngineConfig, Path
+from client.core.ikev2.ike_sa import IkeSa, IkeState
+from client.core.ikev2.keymat import ciphers, derive_ike_keys
+from client.core.ikev2.message import Message, encode_plain, parse_header, parse_plain
+from client.core.ikev2.payloads import (
+    AUTH,
+    CERT,
+    CP,
+    EAP,
+    KE,
+    SA,
+    IDi,
+    IDr,
+    Nonce,
+    Notify,
+    TSi,
+    TSr,
+)
+from client.core.ikev2.proposal import select, without_ke
+from client.core.ikev2.timers import Timer
+from client.core.ikev2.traffic_selector import TrafficSelector, intersect_all
+
+
+@dataclass
+class Behaviour:
+    """How this gateway is, or misbehaves."""
+
+    psk: bytes = b"secret"
+    private_key: Any = None
+    certificates: tuple[bytes, ...] = ()
+    signature: str = "ecdsa-sha256"
+    eap: Any = None                     # object with start() → packet and receive(packet) → (packet, msk)
+    cookie: bytes = b""
+    insist_group: int = 0
+    mobike: bool = True
+    hashes: tuple[int, ...] = (2, 3, 4, 5)
+    identity: tuple[int, bytes] = (2, b"gw.test")
+    virtual_v4: IPv4Address | None = field(default_factory=lambda: IPv4Address("10.99.0.10"))
+    virtual_v6: IPv6Address | None = None
+    attributes: tuple[tuple[int, bytes], ...] = ()
+    local_networks: tuple[TrafficSelector, ...] = ()
+    auth_error: int = 0                 # answer IKE_AUTH with this notify
+    child_error: int = 0                # leave the CHILD_SA out, with this notify
+    tamper_auth: bool = False
+    change_auth: Callable[[list[Any]], list[Any]] = field(default=lambda payloads: payloads)
+
+
+class Responder(Ikev2Engine):
+    """``exchanges`` lists the requests answered, by exchange type, retransmissions not counted."""
+
+    def __init__(self, config: EngineConfig, random: Callable[[int], bytes],
+                 behaviour: Behaviour | None = None) -> None:
+        super().__init__(config, random)
+        self.behaviour = behaviour or Behaviour()
+        self.exchanges: list[int] = []
+        self._init_replies: dict[bytes, bytes] = {}
+        self._handshakes: dict[bytes, dict[str, Any]] = {}
+
+    def receive_datagram(self, data: bytes, path: Path, now: float) -> None:
+        header = parse_header(data)
+        if header.exchange == ExchangeType.IKE_SA_INIT:
+            self._answer_init(data, path, now)
+            return
+        sa = self._ctx.sas.get(header.spi_r if header.initiator else header.spi_i)
+        if sa is not None and sa.state is IkeState.AUTH:
+            self._answer_auth(sa, header, data, path, now)
+            return
+        super().receive_datagram(data, path, now)
+
+    # --- IKE_SA_INIT ---
+
+    def _answer_init(self, data: bytes, path: Path, now: float) -> None:
+        if data in self._init_replies:
+            self._ctx.send([self._init_replies[data]], path)
+            return
+        self.exchanges.append(ExchangeType.IKE_SA_INIT)
+        ctx, how = self._ctx, self.behaviour
+        message = parse_plain(data)
+        ke, nonce = message.require(KE), message.require(Nonce)
+        cookie = message.notify(NotifyType.COOKIE)
+
+        def reply(payloads: list[Any], spi_r: bytes) -> None:
+            answer = encode_plain(Message(message.spi_i, spi_r, ExchangeType.IKE_SA_INIT, initiator=False,
+                                          response=True, message_id=0, payloads=tuple(payloads)))
+            self._init_replies[data] = answer
+            ctx.send([answer], path)
+
+        if how.cookie and (cookie is None or cookie.data != how.cookie):
+            reply([Notify.of(NotifyType.COOKIE, how.cookie)], bytes(8))
+            return
+        if how.insist_group and ke.group != how.insist_group:
+            reply([Notify.of(NotifyType.INVALID_KE_PAYLOAD, how.insist_group.to_bytes(2, "big"))], bytes(8))
+            return
+        chosen = select(message.require(SA).proposals, ctx.config.ike_proposals, ke_group=ke.group)
+        if chosen is None:
+            other = select(message.require(SA).proposals, ctx.config.ike_proposals)
+            reply([Notify.of(NotifyType.INVALID_KE_PAYLOAD, other.ke.to_bytes(2, "big"))] if other
+                  else [Notify.of(NotifyType.NO_PROPOSAL_CHOSEN)], bytes(8))
+            return
+        own = kex.generate(ke.group, ctx.random)
+        sa = IkeSa(message.spi_i, ctx.random(8), initiator=False, state=IkeState.AUTH, proposal=chosen)
+        own_nonce = ctx.random(32)
+        sa.keys = derive_ike_keys(chosen, own.derive(ke.data), nonce.data, own_nonce, sa.spi_i, sa.spi_r)
+        sa.cipher_in, sa.cipher_out = ciphers(chosen, sa.keys)
+        sa.window.next_peer_id = 1
+        ctx.add_sa(sa)
+        ctx.path = path
+        ctx.peer.fragmentation = message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None
+        payloads: list[Any] = [SA((chosen,)), KE(ke.group, own.public), Nonce(own_nonce)]
+        payloads += [Notify.of(NotifyType.NAT_DETECTION_SOURCE_IP, ctx.random(20)),
+                     Notify.of(NotifyType.NAT_DETECTION_DESTINATION_IP, ctx.random(20))]
+        if ctx.config.fragmentation:
+            payloads.append(Notify.of(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
+        if how.hashes:
+            payloads.append(Notify.of(NotifyType.SIGNATURE_HASH_ALGORITHMS,
+                                      b"".join(h.to_bytes(2, "big") for h in how.hashes)))
+        reply(payloads, sa.spi_r)
+        self._handshakes[sa.own_spi] = {"init": data, "answer": self._init_replies[data],
+                                        "nonces": (nonce.data, own_nonce), "msk": b"", "request": None}
+
+    # --- IKE_AUTH ---
+
+    def _answer_auth(self, sa: IkeSa, header: Any, data: bytes, path: Path, now: float) -> None:
+        ctx, window = self._ctx, sa.window
+        if window.cached_reply and header.message_id == window.next_peer_id - 1:
+            ctx.send(window.cached_reply, path)
+            return
+        message = self._open(sa, data)
+        if message is None or message.message_id != window.next_peer_id:
+            return
+        self.exchanges.append(message.exchange)
+        ctx.path = path
+        payloads = self.behaviour.change_auth(self._auth_round(sa, message, now))
+        window.cached_reply = ctx.encode(sa, ExchangeType.IKE_AUTH, payloads, message.message_id, response=True)
+        window.next_peer_id += 1
+        ctx.send(window.cached_reply, path)
+
+    def _auth_round(self, sa: IkeSa, message: Message, now: float) -> list[Any]:
+        how, state = self.behaviour, self._handshakes[sa.own_spi]
+        proposal, keys = sa.require()
+        if how.auth_error:
+            return [Notify.of(how.auth_error)]
+        nonce_i, nonce_r = state["nonces"]
+        id_r = IDr(*how.identity)
+        own_octets = auth.signed_octets(state["answer"], nonce_i,
+                                        auth.maced_id(proposal.prf, keys.sk_pr, id_r.encode()))
+        if state["request"] is None:
+            state["request"] = message
+            state["peer_octets"] = auth.signed_octets(
+                state["init"], nonce_r, auth.maced_id(proposal.prf, keys.sk_pi, message.require(IDi).encode()))
+            if message.notify(NotifyType.MOBIKE_SUPPORTED) and how.mobike:
+                self._ctx.peer.mobike = True
+            first = [id_r, *(CERT(CertEncoding.X509_SIGNATURE, der) for der in how.certificates),
+                     self._own_auth(proposal.prf, own_octets)]
+            if message.get(AUTH) is None:
+                return [*first, EAP(how.eap.start())]
+            if message.require(AUTH).method == AuthMethod.SHARED_KEY:
+                expected = auth.psk_auth(proposal.prf, how.psk, state["peer_octets"])
+                if expected != message.require(AUTH).data:
+                    return [Notify.of(NotifyType.AUTHENTICATION_FAILED)]
+            return first + self._tunnel(sa, state, now)
+        packet = message.get(EAP)
+        if packet is not None:
+            answer, state["msk"] = how.eap.receive(packet.packet)
+            return [EAP(answer)]
+        expected = auth.eap_auth(proposal.prf, state["msk"], state["peer_octets"])
+        if expected != message.require(AUTH).data:
+            return [Notify.of(NotifyType.AUTHENTICATION_FAILED)]
+        own = auth.eap_auth(proposal.prf, state["msk"], own_octets)
+        return [AUTH(AuthMethod.SHARED_KEY, bytes(len(own)) if how.tamper_auth else own), *self._tunnel(sa, state, now)]
+
+    def _own_auth(self, prf: int, octets: bytes) -> AUTH:
+        how = self.behaviour
+        if how.private_key is None:
+            data = auth.psk_auth(prf, how.psk, octets)
+            return AUTH(AuthMethod.SHARED_KEY, bytes(len(data)) if how.tamper_auth and how.eap is None else data)
+        raw = auth.sign(how.private_key, how.signature, octets)
+        return AUTH(*auth.auth_payload_data(how.signature, raw))
+
+    def _tunnel(self, sa: IkeSa, state: dict[str, Any], now: float) -> list[Any]:
+        ctx, how, request = self._ctx, self.behaviour, state["request"]
+        sa.state = IkeState.ESTABLISHED
+        ctx.start_sa_timers(sa, now)
+        ctx.timers.set(Timer.DPD, b"", now + ctx.config.dpd)
+        ctx.last_heard = now
+        payloads: list[Any] = [Notify.of(NotifyType.MOBIKE_SUPPORTED)] if ctx.peer.mobike else []
+        if how.child_error:
+            return [*payloads, Notify.of(how.child_error)]
+        if request.get(CP) is not None:
+            attributes = list(how.attributes)
+            if how.virtual_v4:
+                attributes.insert(0, (ConfigAttribute.INTERNAL_IP4_ADDRESS, how.virtual_v4.packed))
+            if how.virtual_v6:
+                attributes.insert(0, (ConfigAttribute.INTERNAL_IP6_ADDRESS, how.virtual_v6.packed + b"\x80"))
+            payloads.append(CP(ConfigType.CFG_REPLY, tuple(attributes)))
+        chosen = select(request.require(SA).proposals, tuple(without_ke(p) for p in ctx.config.esp_proposals))
+        if chosen is None:
+            return [*payloads, Notify.of(NotifyType.NO_PROPOSAL_CHOSEN)]
+        local = intersect_all(request.require(TSr).selectors, how.local_networks or ctx.config.local_ts)
+        remote = intersect_all(request.require(TSi).selectors, ctx.config.remote_ts)
+        if not local or not remote:
+            return [*payloads, Notify.of(NotifyType.TS_UNACCEPTABLE)]
+        spi_in = ctx.new_child_spi()
+        child = _make(ctx, sa, chosen, spi_in, local, remote, state["nonces"], b"", now, ours=False)
+        sa.children[spi_in] = child
+        ctx.emit(ChildInstalled(child.info))
+        return [*payloads, SA((replace(chosen, spi=spi_in),)), TSi(remote), TSr(local)]

@@ -1,0 +1,1 @@
+"""Two engines, a virtual clock and a link with faults by seed."""

@@ -1,0 +1,150 @@
+"""A client engine and a gateway on a virtual clock. Everything is decided by the seed."""
+
+import hashlib
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from client.core.ikev2 import events as ike
+from client.core.ikev2.engine import Ikev2Engine
+from client.core.ikev2.message import parse_header
+from client.model.endpoint import Endpoint
+from tests.peer.responder import Responder
+
+WIFI = ike.Path(Endpoint("192.168.1.10", 500), Endpoint("192.0.2.1", 500), "wifi0")
+LTE = ike.Path(Endpoint("100.64.0.10", 500), Endpoint("192.0.2.1", 500), "lte0")
+
+
+def seeded(seed: object) -> Callable[[int], bytes]:
+    """A repeatable ``random(n)``."""
+    counter = itertools.count()
+
+    def octets(n: int) -> bytes:
+        made = b""
+        while len(made) < n:
+            made += hashlib.sha256(f"{seed}:{next(counter)}".encode()).digest()
+        return made[:n]
+    return octets
+
+
+@dataclass
+class Faults:
+    """Probabilities per datagram; ``delay`` one way in seconds, plus up to ``jitter``."""
+
+    loss: float = 0.0
+    duplication: float = 0.0
+    delay: float = 0.02
+    jitter: float = 0.0
+
+
+class World:
+    """``answer`` maps event types of the client to functions (client, event, now); the rest is only recorded."""
+
+    def __init__(self, client: Ikev2Engine, gateway: Responder, answer: dict[type, Callable[..., None]],
+                 seed: int = 0, faults: Faults | None = None) -> None:
+        self.now = 1000.0
+        self.client, self.gateway = client, gateway
+        self.faults = faults or Faults()
+        self.events: list[ike.Event] = []
+        self.gateway_events: list[ike.Event] = []
+        self.sent: list[tuple[str, bytes, ike.Path]] = []      # all that was sent, by whom
+        self.drop: Callable[[str, bytes], bool] = lambda _who, _data: False
+        self._answer = answer
+        self._random = random.Random(seed)
+        self._air: list[tuple[float, int, str, bytes, ike.Path]] = []
+        self._order = itertools.count()
+
+    def start(self, *paths: ike.Path) -> None:
+        self.client.start(paths or (WIFI,), self.now)
+        self._flush()
+
+    def run(self, seconds: float) -> None:
+        """Virtual seconds; ends early when nothing can happen any more."""
+        end = self.now + seconds
+        for _ in range(1_000_000):
+            deadlines = [t for t in (self.client.next_timeout(), self.gateway.next_timeout()) if t is not None]
+            if self._air:
+                deadlines.append(self._air[0][0])
+            if not deadlines or min(deadlines) > end:
+                self.now = end
+                return
+            self.now = max(self.now, min(deadlines))
+            self._step()
+            self._flush()
+        raise AssertionError("the world does not come to rest")
+
+    def do(self, command: Callable[[], None], seconds: float = 1.0) -> None:
+        """A command to either engine, and what follows from it."""
+        command()
+        self._flush()
+        self.run(seconds)
+
+    def of(self, kind: type) -> list[Any]:
+        """The client's events of this type so far."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def exchanges(self) -> list[tuple[str, int, int]]:
+        """(who, exchange type, message id) of everything sent, retransmissions included."""
+        return [(who, parse_header(data).exchange, parse_header(data).message_id) for who, data, _ in self.sent]
+
+    def _step(self) -> None:
+        while self._air and self._air[0][0] <= self.now:
+            _, _, who, data, path = heapq.heappop(self._air)
+            if who == "client":
+                back = ike.Path(path.remote, path.local, path.interface)
+                self.gateway.receive_datagram(data, back, self.now)
+            else:
+                self.client.receive_datagram(data, ike.Path(path.remote, path.local, path.interface), self.now)
+        for engine in (self.client, self.gateway):
+            due = engine.next_timeout()
+            if due is not None and due <= self.now:
+                engine.handle_timeout(self.now)
+
+    def _flush(self) -> None:
+        while True:
+            for who, engine in (("client", self.client), ("gateway", self.gateway)):
+                for datagram in engine.datagrams_to_send(self.now):
+                    self.sent.append((who, datagram.data, datagram.path))
+                    self._send(who, datagram.data, datagram.path)
+            while (event := self.gateway.next_event()) is not None:
+                self.gateway_events.append(event)
+            event = self.client.next_event()
+            if event is None:
+                return
+            self.events.append(event)
+            if type(event) in self._answer:
+                self._answer[type(event)](self.client, event, self.now)
+
+    def _send(self, who: str, data: bytes, path: ike.Path) -> None:
+        if self.drop(who, data):
+            return
+        copies = 1 + (self._random.random() < self.faults.duplication)
+        for _ in range(copies):
+            if self._random.random() >= self.faults.loss:
+                at = self.now + self.faults.delay + self._random.random() * self.faults.jitter
+                heapq.heappush(self._air, (at, next(self._order), who, data, path))
+
+
+@dataclass
+class Accepting:
+    """Answers for a client with a shared key: signs, and accepts a gateway that knows it."""
+
+    psk: bytes = b"secret"
+    prf: dict[str, int] = field(default_factory=dict)
+
+    def table(self) -> dict[type, Callable[..., None]]:
+        from client.core.ikev2 import auth
+
+        def sign(engine: Ikev2Engine, event: ike.SignatureNeeded, now: float) -> None:
+            octets = event.ike_sa_init + event.nonce_r + event.maced_id + event.int_auth
+            engine.provide_signature(event.request_id, auth.psk_auth(event.prf, self.psk, octets), now)
+
+        def judge(engine: Ikev2Engine, event: ike.PeerAuth, now: float) -> None:
+            from client.model.cause import Cause
+            good = auth.psk_auth(event.prf, self.psk, event.octets) == event.auth_data
+            engine.provide_peer_verdict(
+                event.request_id, ike.PeerVerdict(None if good else Cause.GATEWAY_BAD_SIGNATURE), now)
+        return {ike.SignatureNeeded: sign, ike.PeerAuth: judge}
