@@ -102,14 +102,12 @@ def rig() -> Iterator[Rig]:
 
 
 def esp(payload: bytes, seq: int, next_header: int = NEXT_IPV4, spi: bytes = SPI_IN, suite: str = SUITE) -> bytes:
-    out = memoryview(bytearray(len(payload) + 128))
-    return bytes(out[: make_sealer(suite, spi, *keys(suite, spi), 0, os.urandom).seal(payload, next_header, seq, out)])
+    return b"".join(make_sealer(suite, spi, *keys(suite, spi), 0, os.urandom).seal(payload, next_header, seq))
 
 
 def opened(packet: bytes, suite: str = SUITE) -> tuple[bytes, int]:
-    opener = make_opener(suite, packet[:4], *keys(suite, packet[:4]))
-    payload, next_header = opener.open(memoryview(packet), memoryview(bytearray(70_000)))
-    return bytes(payload), next_header
+    plaintext, length, next_header = make_opener(suite, packet[:4], *keys(suite, packet[:4])).open(memoryview(packet))
+    return plaintext[:length], next_header
 
 
 def test_out(rig: Rig):

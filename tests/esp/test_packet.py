@@ -11,7 +11,6 @@ from client.core.esp.packet import (
     NEXT_IPV4,
     NEXT_IPV6,
     NEXT_NONE,
-    SPARE,
     AuthenticationFailed,
     EspError,
     MalformedPadding,
@@ -194,10 +193,9 @@ def _opener(suite: str) -> Opener:
 
 
 def _seal(sealer: Sealer, payload: bytes, next_header: int, seq: int) -> bytes:
-    out = memoryview(bytearray(len(payload) + 128 + SPARE))
-    return bytes(out[: sealer.seal(payload, next_header, seq, out)])
+    return b"".join(sealer.seal(payload, next_header, seq))
 
 
 def _open(opener: Opener, packet: bytes) -> tuple[bytes, int]:
-    payload, next_header = opener.open(memoryview(packet), memoryview(bytearray(len(packet) + SPARE)))
-    return bytes(payload), next_header
+    plaintext, length, next_header = opener.open(memoryview(packet))
+    return plaintext[:length], next_header

@@ -27,72 +27,70 @@ _IPV6 = struct.Struct(">I H H 36s I 5s B H H H").unpack_from
 
 
 class Run:
-    """The segments joined so far. ``add`` says whether a packet became part; ``take`` gives what to write."""
+    """The segments joined so far: ``begin`` and ``extend`` say whether a packet became part."""
 
     def __init__(self) -> None:
         self._buffer = memoryview(bytearray(VNET_HEADER + _MAX))
-        self._key: tuple[object, ...] = ()
         self._end = 0          # where the packet in the buffer ends; 0: there is none
-        self._next_seq = 0
-        self._size = 0         # of every segment but the last
-        self._header = 0
-        self._first_seq = 0
+        self._key: tuple[object, ...] = ()
         self._tcp = 0          # where the TCP header begins in a packet
-        self._constant = 0     # sum of the words that all segments share
-        self._sum = 0          # sum of the segments' own words, and of their checksums
+        self._header = 0       # where the payload begins
+        self._size = 0         # of every segment's payload but the last's
+        self._first_seq = 0
+        self._next_seq = 0
+        self._flags = 0        # the last segment's
+        self._sum = 0          # of the segments' own words and checksums
         self._count = 0
         self.full = False      # nothing more may be added
 
     def __bool__(self) -> bool:
         return self._end > 0
 
-    def add(self, packet: memoryview) -> bool:
-        """``packet`` is one whole IP packet. False: it belongs to no run, or not to this one."""
+    def begin(self, packet: bytes) -> bool:
+        """``packet`` is one whole IP packet. False: it is no TCP segment of the kind that may be joined."""
+        tcp = 20 if packet[0] == 0x45 else 40 if packet[0] >> 4 == 6 else 0
         length = len(packet)
-        if packet[0] == 0x45 and length >= 40:
-            (tos, _, fragment, ttl_protocol, flow, seq, ack, flags, window, check, urgent) = _IPV4(packet)
-            if fragment & 0x3FFF or ttl_protocol & 0xFF != 6:
-                return False
-            tcp = 20
-            fixed: tuple[object, ...] = (tos, fragment, ttl_protocol, flow, ack, window, urgent)
-        elif packet[0] >> 4 == 6 and length >= 60:
-            (tos, _, next_header, flow, seq, ack, flags, window, check, urgent) = _IPV6(packet)
-            if next_header >> 8 != 6:
-                return False
-            tcp = 40
-            fixed = (tos, next_header, flow, ack, window, urgent)
-        else:
+        if not tcp or length <= tcp + 20:
             return False
-        header = tcp + (ack[4] >> 4) * 4
-        payload = length - header
-        if payload <= 0 or header < tcp + 20 or flags & ~8 != _ACK or urgent:
+        key, own, seq, flags = _read(packet, length, tcp)
+        header = tcp + (packet[tcp + 12] >> 4) * 4
+        if key is None or not tcp + 20 <= header < length:
             return False
-        key = (*fixed, packet[tcp + 20 : header].tobytes())
-        own = length - tcp + seq + flags + check
-        if not self._end:
-            self._begin(packet, key, tcp, header, payload, seq, own)
-        elif (
-            key == self._key
-            and seq == self._next_seq
-            and payload <= self._size
-            and self._end + payload <= VNET_HEADER + _MAX
-        ):
-            end = self._end + payload
-            self._buffer[self._end : end] = packet[header:]
-            self._end = end
-            self._sum += own
-            self._count += 1
-        else:
+        size = length - header
+        # An odd size would put the next segment's words where its checksum does not have them; and the kernel shall see
+        # an IPv4 header whose checksum is wrong as it is.
+        if size & 1 or (tcp == 20 and _sum(packet[:20])):
             return False
-        self._next_seq = (seq + payload) & 0xFFFF_FFFF
+        self._end = VNET_HEADER + length
+        self._buffer[VNET_HEADER : self._end] = packet
+        self._key = (*key, packet[tcp + 20 : header])
+        self._tcp, self._header, self._size, self._flags = tcp, header, size, flags
+        self._first_seq, self._next_seq = seq, (seq + size) & 0xFFFF_FFFF
+        self._sum, self._count = own, 1
+        self.full = flags == _ACK_PSH
+        return True
+
+    def extend(self, packet: bytes, length: int) -> bool:
+        """Add the packet that is the first ``length`` octets, if it continues this run exactly."""
+        tcp, header, end = self._tcp, self._header, self._end
+        size = length - header
+        if not end or not 0 < size <= self._size or end + size > VNET_HEADER + _MAX:
+            return False
+        key, own, seq, flags = _read(packet, length, tcp)
+        if key is None or seq != self._next_seq or (*key, packet[tcp + 20 : header]) != self._key:
+            return False
+        self._buffer[end : end + size] = packet[header:length]
+        self._end = end + size
+        self._next_seq = (seq + size) & 0xFFFF_FFFF
+        self._sum += own
+        self._count += 1
+        self._flags = flags
         # A short segment is the last one, and PSH says that it should not wait (as the kernel's own offload does).
-        self.full = flags == _ACK_PSH or payload < self._size
-        if self.full and self._count > 1:
-            self._buffer[VNET_HEADER + tcp + 13] = flags
+        self.full = flags == _ACK_PSH or size < self._size
         return True
 
     def take(self) -> memoryview:
-        """The packet behind its virtio_net_hdr; the run is empty again. It is valid until the next ``add``."""
+        """The packet behind its virtio_net_hdr; the run is empty again. It is valid until the next ``begin``."""
         taken = self._buffer[: self._end]
         if self._count > 1:
             self._finish(taken)
@@ -101,18 +99,6 @@ class Run:
         self._end = 0
         self.full = False
         return taken
-
-    def _begin(
-        self, packet: memoryview, key: tuple[object, ...], tcp: int, header: int, payload: int, seq: int, own: int
-    ) -> None:
-        self._end = VNET_HEADER + len(packet)
-        self._buffer[VNET_HEADER : self._end] = packet
-        self._key, self._tcp, self._header, self._size, self._first_seq = key, tcp, header, payload, seq
-        self._sum = own
-        self._count = 1
-        odd = payload & 1  # the next segment's words would not lie where its checksum has them
-        if odd or (tcp == 20 and _sum(packet[:20])):  # or a header checksum that is wrong: the kernel shall see it
-            self._key = ()
 
     def _finish(self, taken: memoryview) -> None:
         packet = taken[VNET_HEADER:]
@@ -125,22 +111,36 @@ class Run:
         else:
             packet[4:6] = (length - 40).to_bytes(2, "big")
             addresses = packet[8:40]
-        # What every segment adds up to, except its own length, sequence number, flags and checksum: the pseudo header
-        # (RFC 9293 §3.1) and the rest of the TCP header. Each one's words and payload add up to nothing; hence the
-        # payloads' sum, and from it the checksum that makes the whole add up to nothing.
-        flags = packet[tcp + 13]
-        shared = _sum(addresses) + 6 + _sum(packet[tcp:header]) - self._first_seq - flags - _word(packet, tcp + 16)
-        whole = shared + length - tcp + self._first_seq + flags
+        packet[tcp + 13] = 0
+        packet[tcp + 16 : tcp + 18] = bytes(2)
+        # What the segments have in common: the pseudo header (RFC 9293 §3.1) and the TCP header, each without the
+        # segment's own words. Every segment with its payload adds up to nothing; hence the payloads' sum, and from it
+        # the checksum that makes the whole add up to nothing.
+        shared = _sum(addresses) + 6 + _sum(packet[tcp:header]) - self._first_seq
+        whole = shared + length - tcp + self._first_seq + self._flags
         check = (self._count * shared + self._sum - whole) % _MODULUS
+        packet[tcp + 13] = self._flags
         packet[tcp + 16 : tcp + 18] = check.to_bytes(2, "big")
         gso_type = _GSO_TCPV4 if tcp == 20 else _GSO_TCPV6
         _GSO.pack_into(taken, 0, 0, gso_type, header, self._size, 0, 0)
 
 
-def _sum(octets: memoryview) -> int:
+def _read(packet: bytes, length: int, tcp: int) -> tuple[tuple[object, ...] | None, int, int, int]:
+    """(what must be the same in all segments, or None; the sum of the segment's own words; sequence number; flags).
+
+    The packet is as long as a TCP header without options at least.
+    """
+    if tcp == 20:
+        tos, total, fragment, ttl_protocol, flow, seq, ack, flags, window, check, urgent = _IPV4(packet)
+        if total != length or fragment & 0x3FFF or ttl_protocol & 0xFF != 6 or flags & ~8 != _ACK or urgent:
+            return None, 0, 0, 0
+        return (tos, fragment, ttl_protocol, flow, ack, window), length - 20 + seq + flags + check, seq, flags
+    tos, total, next_header, flow, seq, ack, flags, window, check, urgent = _IPV6(packet)
+    if total + 40 != length or next_header >> 8 != 6 or flags & ~8 != _ACK or urgent:
+        return None, 0, 0, 0
+    return (tos, next_header, flow, ack, window), length - 40 + seq + flags + check, seq, flags
+
+
+def _sum(octets: bytes | memoryview) -> int:
     """Of an even number of octets."""
     return int.from_bytes(octets, "big") % _MODULUS
-
-
-def _word(packet: memoryview, at: int) -> int:
-    return packet[at] << 8 | packet[at + 1]

@@ -6,6 +6,7 @@ taken in batches, so that waiting, time-keeping and counting are paid once for m
 
 import select
 import socket
+import struct
 from collections.abc import Callable, Sequence
 
 from client.core.datapath.base import DataPathEndpoint
@@ -21,9 +22,9 @@ from client.core.datapath.messages import (
     SetKeepalive,
     SoftExpired,
 )
-from client.core.datapath.page import Header, Page, Sa
+from client.core.datapath.page import Header, Page
 from client.core.datapath.sadb import InboundState, OutboundState, OutboundTable, SaState
-from client.core.datapath.tun import READ, open_device
+from client.core.datapath.tun import open_device
 from client.core.datapath.udp import (
     MAX_RUN,
     MAX_RUN_OCTETS,
@@ -36,12 +37,12 @@ from client.core.datapath.udp import (
 from client.core.esp.packet import NEXT_IPV4, NEXT_IPV6, NEXT_NONE, EspError
 from client.model.endpoint import Endpoint
 
-BATCH = 64             # packets from the TUN device, or receive calls on a socket, before looking elsewhere
+BATCH = MAX_RUN        # packets from the TUN device, or receive calls on a socket, before looking elsewhere
 KEEPALIVE = b"\xff"    # RFC 3948 §2.3
 REFUSAL_INTERVAL = 1_000_000_000  # ns between two reports about the same destination
 
-_OUT = MAX_RUN_OCTETS + 2 * READ
 _MIN_ESP = 8
+_SPI_SEQ = struct.Struct(">4sI").unpack_from
 
 
 class PacketLoop:
@@ -76,8 +77,6 @@ class PacketLoop:
         self._keepalive = 0
         self._last_sent = clock()
         self._told_refusals: dict[tuple[Endpoint, int], int] = {}
-        self._plain = memoryview(bytearray(0x1_0100))
-        self._out = memoryview(bytearray(_OUT))
         self._epoll = select.epoll()
         self._epoll.register(tun_fd, select.EPOLLIN)
         for fd in self._by_fd:
@@ -106,15 +105,16 @@ class PacketLoop:
 
     def step(self, timeout: float) -> list[int]:
         """Wait up to ``timeout`` seconds, carry what is there; returns the watched descriptors that are ready."""
-        others = []
-        for fd, events in self._epoll.poll(self._until_keepalive(timeout)):
+        ready = self._epoll.poll(self._until_keepalive(timeout))
+        # What roved says comes first: an SA is installed before the packets that need it are judged.
+        others = [fd for fd, _ in ready if fd != self._tun.fd and fd not in self._by_fd]
+        for fd, events in ready if not others else ():
             if fd == self._tun.fd:
                 self._carry_out()
                 if events & select.EPOLLERR:  # the device was removed; IKE goes on
                     self._epoll.unregister(fd)
-            elif (port := self._by_fd.get(fd)) is None:
-                others.append(fd)
             else:
+                port = self._by_fd[fd]
                 if events & select.EPOLLERR:
                     self._report_refusals(port)
                 self._carry_in(port)
@@ -122,10 +122,10 @@ class PacketLoop:
         return others
 
     def _carry_out(self) -> None:
-        """TUN → UDP. Packets of one size are sealed one behind the other and leave together."""
-        port = self._port
-        words, out, carrier, read = self._words, self._out, self._outbound.carrier, self._tun.read
-        start = end = size = count = 0
+        """TUN → UDP. Packets of one size leave together; a shorter one ends the run."""
+        port, words, carrier, read = self._port, self._words, self._outbound.carrier, self._tun.read
+        pieces: list[bytes] = []
+        size = octets = 0
         touched: OutboundState | None = None
         for _ in range(BATCH):
             try:
@@ -141,94 +141,100 @@ class PacketLoop:
                 continue
             sa.seq = seq
             words[sa.word] = seq  # before the packet leaves: see page.py
-            sealed = sa.seal(packet, NEXT_IPV6 if packet[0] >> 4 == 6 else NEXT_IPV4, seq, out[end:])
+            sealed = sa.seal(packet, NEXT_IPV6 if packet[0] >> 4 == 6 else NEXT_IPV4, seq)
             sa.packets += 1
             sa.bytes += length
             if sa is not touched:
                 if touched is not None:
                     touched.publish(words)
                 touched = sa
-            if count and (sealed > size or count == MAX_RUN or end + sealed - start > MAX_RUN_OCTETS):
-                self._send(port, out[start:end], size)
-                start, count = end, 0
-            if not count:
-                size = sealed
-            count += 1
-            end += sealed
-            if sealed < size or end > MAX_RUN_OCTETS:
-                self._send(port, out[start:end], size)
-                start = end = count = 0
-        if count and port is not None:
-            self._send(port, out[start:end], size)
+            datagram = len(sealed[0]) + len(sealed[1])
+            if pieces and (datagram > size or octets + datagram > MAX_RUN_OCTETS):
+                self._send(port, pieces, size)
+                pieces = []
+            if not pieces:
+                size, octets = datagram, 0
+            pieces += sealed
+            octets += datagram
+            if datagram < size:
+                self._send(port, pieces, size)
+                pieces = []
+        if pieces and port is not None:
+            self._send(port, pieces, size)
         if touched is not None:
             touched.publish(words)
             self._last_sent = words[Header.LAST_OUTBOUND] = self._clock()
 
     def _carry_in(self, port: UdpPort) -> None:
         """UDP → TUN, and IKE messages to roved (RFC 3948 §2.2)."""
-        words, plain, inbound, buffer = self._words, self._plain, self._inbound, port.buffer
+        words, tun, inbound = self._words, self._tun, self._inbound
         authenticated = False
         touched: InboundState | None = None
         for _ in range(BATCH):
             received = port.receive()
             if received is None:
                 break
-            total, size, ancillary, sender = received
-            for at in range(0, total, size):
-                packet = buffer[at : min(at + size, total)]
-                sa = inbound.get(packet[:4].tobytes())
-                if sa is None or len(packet) < _MIN_ESP:
+            data, size, ancillary, sender = received
+            for at in range(0, len(data), size):
+                packet = data[at : at + size]
+                if len(packet) < _MIN_ESP:
+                    continue  # a keepalive (RFC 3948 §2.3), or nothing at all
+                spi, seq = _SPI_SEQ(packet)
+                sa = inbound.get(spi)
+                if sa is None:
                     self._not_esp(packet, port, ancillary, sender)
                     continue
                 if sa is not touched:
                     if touched is not None:
                         touched.publish(words)
                     touched = sa
-                authenticated |= self._open(sa, packet, plain)
+                window = sa.window
+                if seq <= window.highest and not window.is_new(seq):
+                    sa.replays += 1
+                    continue
+                try:
+                    plaintext, length, next_header = sa.open(packet)
+                except EspError:
+                    sa.auth_failures += 1
+                    continue
+                authenticated = True
+                if seq >= sa.threshold and not self._lives(sa, seq):
+                    continue
+                window.accept(seq)
+                words[sa.word] = window.highest  # before the packet is delivered: see page.py
+                # The next segment of a flow that was let pass a moment ago needs no second judgement.
+                if (
+                    next_header == tun.next_header and tun.extend(plaintext, length, sa)
+                ) or self._deliver(sa, plaintext[:length], next_header):
+                    sa.packets += 1
+                    sa.bytes += length
         if touched is not None:
             touched.publish(words)
-            self._tun.flush()
-            if self._tun.errors:  # the device is down, or the kernel dislikes a packet
-                words[Header.SEND_ERRORS] += self._tun.errors
-                self._tun.errors = 0
+            tun.flush()
+            if tun.errors:  # the device is down, or the kernel dislikes a packet
+                words[Header.SEND_ERRORS] += tun.errors
+                tun.errors = 0
         if authenticated:
             words[Header.LAST_INBOUND] = self._clock()
 
-    def _open(self, sa: InboundState, packet: memoryview, plain: memoryview) -> bool:
-        """Was it authentic?"""
-        window = sa.window
-        seq = int.from_bytes(packet[4:8], "big")
-        if not window.is_new(seq):
-            sa.replays += 1
-            return False
-        try:
-            payload, next_header = sa.open(packet, plain)
-        except EspError:
-            sa.auth_failures += 1
-            return False
-        if seq >= sa.threshold and not self._lives(sa, seq):
-            return True
-        window.accept(seq)
-        self._words[sa.word + Sa.SEQ] = window.highest  # before the packet is delivered: see page.py
+    def _deliver(self, sa: InboundState, payload: bytes, next_header: int) -> bool:
+        """Judge an authentic payload, and write it to the TUN device if it may pass."""
         if next_header == NEXT_NONE:
-            return True
+            return False
         length = sa.allowed_length(payload)
-        version = payload[0] >> 4 if length > 0 else 0
-        if length <= 0 or next_header != (NEXT_IPV4 if version == 4 else NEXT_IPV6):
-            if length == 0:
-                sa.selector_drops += 1
-            else:
-                self._count(Header.MALFORMED_DROPS)
-            return True
-        sa.packets += 1
-        sa.bytes += length
-        self._tun.write(payload[:length])
+        if length == 0:
+            sa.selector_drops += 1
+            return False
+        if length < 0 or next_header != (NEXT_IPV4 if payload[0] >> 4 == 4 else NEXT_IPV6):
+            self._count(Header.MALFORMED_DROPS)
+            return False
+        self._tun.write(payload[:length], sa)
         return True
 
     def _not_esp(self, packet: memoryview, port: UdpPort, ancillary: Ancillary, sender: tuple[str, int]) -> None:
-        if packet[:4] == NON_ESP_MARKER and len(packet) > 4:
+        if packet[:4] == NON_ESP_MARKER:
             self._tell(IkeReceived(port.local(ancillary), endpoint_of(sender), packet[4:].tobytes()))
-        elif len(packet) >= _MIN_ESP:  # shorter: a keepalive (RFC 3948 §2.3), or nothing at all
+        else:
             self._count(Header.NO_SA_DROPS)
 
     def _lives(self, sa: SaState, seq: int) -> bool:
@@ -251,8 +257,8 @@ class PacketLoop:
         if self._port is not None:
             self._port.rebind(endpoint)
 
-    def _send(self, port: UdpPort, run: memoryview, size: int) -> None:
-        refusal = port.send(run, size)
+    def _send(self, port: UdpPort, pieces: list[bytes], size: int) -> None:
+        refusal = port.send(pieces, size)
         if refusal:
             self._count(Header.SEND_ERRORS)
             if self._remote is not None:
@@ -282,7 +288,7 @@ class PacketLoop:
         now = self._clock()
         if max(self._last_sent, self._words[Header.LAST_IKE]) + self._keepalive <= now:
             self._last_sent = now
-            self._send(self._port, memoryview(KEEPALIVE), 1)
+            self._send(self._port, [KEEPALIVE], 1)
 
     def _count(self, counter: Header) -> None:
         self._words[counter] += 1

@@ -14,7 +14,7 @@ import sys
 from client.core.datapath.base import DataPathEndpoint
 from client.model.endpoint import Endpoint
 
-MAX_RUN = 64          # kernels before 6.9 refuse more segments
+MAX_RUN = 64            # datagrams; kernels before 6.9 refuse more
 MAX_RUN_OCTETS = 60_000
 NON_ESP_MARKER = bytes(4)  # RFC 3948 §2.2
 RECEIVE = 0x1_0000
@@ -86,7 +86,7 @@ class UdpPort:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.port: int = sock.getsockname()[1]
-        self.buffer = memoryview(bytearray(RECEIVE))
+        self._buffer = memoryview(bytearray(RECEIVE))
         self._remote: tuple[str, int] = ("", 0)
         self._source: Ancillary = []
         self._runs: dict[int, Ancillary] = {}
@@ -98,31 +98,38 @@ class UdpPort:
         self._runs.clear()
         self._may_segment = True
 
-    def send(self, run: memoryview, size: int) -> int:
-        """Send datagrams of ``size`` octets each, the last perhaps shorter. 0, or the errno of what was refused."""
-        if len(run) <= size:
-            return self._send(run, self._source)
+    def send(self, pieces: list[bytes], size: int) -> int:
+        """Send datagrams of ``size`` octets each, the last perhaps shorter, each in two pieces.
+
+        0, or the errno of what was refused.
+        """
+        if len(pieces) <= 2:
+            return self._send(pieces, self._source)
         if self._may_segment:
-            refusal = self._send(run, self._run_ancillary(size))
+            refusal = self._send(pieces, self._run_ancillary(size))
             if refusal not in _SEGMENT_REFUSALS:
                 return refusal
             # Larger than the MTU (it will be fragmented), or an interface without checksum offload.
             self._may_segment = False
         refusal = 0
-        for at in range(0, len(run), size):
-            refusal = self._send(run[at : at + size], self._source) or refusal
+        for at in range(0, len(pieces), 2):
+            refusal = self._send(pieces[at : at + 2], self._source) or refusal
         return refusal
 
-    def receive(self) -> tuple[int, int, Ancillary, tuple[str, int]] | None:
-        """(octets in ``buffer``, size of each datagram in them, ancillary data, sender); None when there is none."""
+    def receive(self) -> tuple[memoryview, int, Ancillary, tuple[str, int]] | None:
+        """(datagrams, the size of each but the last, ancillary data, their sender); None when there is none.
+
+        The datagrams are valid until the next call.
+        """
         try:
-            length, ancillary, _, sender = self.sock.recvmsg_into((self.buffer,), _ANCILLARY_SPACE)
+            length, ancillary, _, sender = self.sock.recvmsg_into((self._buffer,), _ANCILLARY_SPACE)
         except OSError:  # nothing there, or an ICMP message, which the error queue has too
             return None
+        size = length
         for level, kind, data in ancillary:
             if kind == _UDP_GRO and level == _SOL_UDP:
-                return length, max(1, int.from_bytes(data[:4], sys.byteorder)), ancillary, sender
-        return length, max(1, length), ancillary, sender  # an empty datagram has no size to step by
+                size = int.from_bytes(data[:4], sys.byteorder)
+        return self._buffer[:length], max(1, size), ancillary, sender  # an empty datagram has no size to step by
 
     def local(self, ancillary: Ancillary) -> Endpoint:
         """Which of our addresses a datagram came to."""
@@ -148,10 +155,10 @@ class UdpPort:
                     found.append((endpoint_of(remote), int.from_bytes(data[:4], sys.byteorder)))
         return found
 
-    def _send(self, data: memoryview, ancillary: Ancillary) -> int:
+    def _send(self, pieces: list[bytes], ancillary: Ancillary) -> int:
         for attempt in (1, 2):
             try:
-                self.sock.sendmsg((data,), ancillary, 0, self._remote)
+                self.sock.sendmsg(pieces, ancillary, 0, self._remote)
             except BlockingIOError:
                 # The interface's queue is full. Packets wait in the TUN device's queue meanwhile, which is its job.
                 poll = select.poll()

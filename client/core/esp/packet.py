@@ -24,8 +24,6 @@ NEXT_IPV6 = 41
 NEXT_NONE = 59  # a dummy packet, to be discarded silently (RFC 4303 §2.6)
 
 MAX_SEQ = 0xFFFF_FFFF
-MAX_PAYLOAD = 0xFFFF
-SPARE = 16  # octets that ``out`` must have beyond the packet: a block cipher's context insists on them
 
 
 class EspError(Exception):
@@ -41,19 +39,18 @@ class MalformedPadding(EspError):
 
 
 class Sealer(Protocol):
-    def seal(self, payload: bytes, next_header: int, seq: int, out: memoryview) -> int:
-        """Write the ESP packet to the beginning of ``out`` and return its length.
+    def seal(self, payload: bytes, next_header: int, seq: int) -> tuple[bytes, bytes]:
+        """The ESP packet in two pieces, one behind the other: joining them would only copy.
 
-        ``next_header`` is one of the NEXT_ constants.
-        ``seq`` is 1…2^32-1 and never used twice under one key. ``out`` has room for the packet and SPARE octets.
+        ``next_header`` is one of the NEXT_ constants. ``seq`` is 1…2^32-1 and never used twice under one key.
         """
 
 
 class Opener(Protocol):
-    def open(self, packet: memoryview, out: memoryview) -> tuple[memoryview, int]:
-        """Authenticate and decrypt: (the payload, as a view into ``out``; the next header).
+    def open(self, packet: memoryview) -> tuple[bytes, int, int]:
+        """Authenticate and decrypt: (the plaintext with its trailer, the payload's length in it, the next header).
 
-        ``out`` is at least as long as ``packet``, and they do not overlap. Raises EspError; ``out`` is then garbage.
+        Raises EspError.
         """
 
 
@@ -89,7 +86,7 @@ def _trailers(alignment: int) -> dict[int, tuple[bytes, ...]]:
 
 
 _PADDING = bytes(range(1, 256))  # RFC 4303 §2.4
-_HEADER = struct.Struct(">4sIII")  # SPI, sequence number, and the IV: epoch, sequence number
+_HEADER = struct.Struct(">4sIII").pack  # SPI, sequence number, and the IV: epoch, sequence number
 _TRAILERS_4 = _trailers(4)   # right aligned in a 4-octet word (RFC 4303 §2.4)
 _TRAILERS_16 = _trailers(16)  # AES blocks (RFC 3602 §3)
 _AEAD_HEAD = 16
@@ -98,43 +95,38 @@ _BLOCK = 16
 
 
 class _AeadSealer:
-    __slots__ = ("_encrypt_into", "_epoch", "_salt", "_spi")
+    __slots__ = ("_encrypt", "_epoch", "_salt", "_spi")
 
     def __init__(self, row: EspSuite, spi: bytes, key: bytes, epoch: int) -> None:
         cipher = _aead(row, key)
-        self._encrypt_into = cipher.encrypt_into
+        self._encrypt = cipher.encrypt
         self._salt = key[row.key_len :]
         self._spi = spi
         self._epoch = epoch
 
-    def seal(self, payload: bytes, next_header: int, seq: int, out: memoryview) -> int:
-        plaintext = payload + _TRAILERS_4[next_header][len(payload) & 3]
-        header = _HEADER.pack(self._spi, seq, self._epoch, seq)
-        end = len(plaintext) + (_AEAD_HEAD + _TAG)
-        out[:_AEAD_HEAD] = header
+    def seal(self, payload: bytes, next_header: int, seq: int) -> tuple[bytes, bytes]:
+        header = _HEADER(self._spi, seq, self._epoch, seq)
         # Nonce: salt | IV (RFC 4106 §4, RFC 7634 §2); associated data: SPI | sequence number (RFC 4106 §5).
-        self._encrypt_into(self._salt + header[8:], plaintext, header[:8], out[_AEAD_HEAD:end])
-        return end
+        plaintext = payload + _TRAILERS_4[next_header][len(payload) & 3]
+        return header, self._encrypt(self._salt + header[8:], plaintext, header[:8])
 
 
 class _AeadOpener:
-    __slots__ = ("_decrypt_into", "_salt")
+    __slots__ = ("_decrypt", "_salt")
 
     def __init__(self, row: EspSuite, key: bytes) -> None:
-        self._decrypt_into = _aead(row, key).decrypt_into
+        self._decrypt = _aead(row, key).decrypt
         self._salt = key[row.key_len :]
 
-    def open(self, packet: memoryview, out: memoryview) -> tuple[memoryview, int]:
-        length = len(packet) - (_AEAD_HEAD + _TAG)
-        if length < 2:
+    def open(self, packet: memoryview) -> tuple[bytes, int, int]:
+        if len(packet) < _AEAD_HEAD + 2 + _TAG:
             raise AuthenticationFailed("too short")
-        plaintext = out[:length]
         header = packet[:_AEAD_HEAD].tobytes()
         try:
-            self._decrypt_into(self._salt + header[8:], packet[_AEAD_HEAD:], header[:8], plaintext)
+            plaintext = self._decrypt(self._salt + header[8:], packet[_AEAD_HEAD:], header[:8])
         except InvalidTag:
             raise AuthenticationFailed("wrong ICV") from None
-        return _strip(plaintext, length)
+        return plaintext, _payload_length(plaintext), plaintext[-1]
 
 
 class _CbcSealer:
@@ -159,20 +151,16 @@ class _CbcSealer:
         self._stock = b""
         self._used = 0
 
-    def seal(self, payload: bytes, next_header: int, seq: int, out: memoryview) -> int:
+    def seal(self, payload: bytes, next_header: int, seq: int) -> tuple[bytes, bytes]:
         if self._used == len(self._stock):
             self._stock = self._random(self._STOCK)
             self._used = 0
         block = self._stock[self._used : self._used + _BLOCK]
         self._used += _BLOCK
         plaintext = block + payload + _TRAILERS_16[next_header][len(payload) & 15]
-        end = 8 + len(plaintext)
-        self._encryptor.update_into(plaintext, out[8 : end + _BLOCK - 1])
-        out[:4] = self._spi
-        out[4:8] = seq.to_bytes(4, "big")
+        packet = self._spi + seq.to_bytes(4, "big") + self._encryptor.update(plaintext)
         # Over everything before the ICV (RFC 4303 §3.3.2.1)
-        out[end : end + self._icv_len] = self._mac.digest(out[:end])[: self._icv_len]
-        return end + self._icv_len
+        return packet, self._mac.digest(packet)[: self._icv_len]
 
 
 class _CbcOpener:
@@ -183,7 +171,7 @@ class _CbcOpener:
         self._mac = HmacSha2(row.mac or "", integ_key)
         self._icv_len = row.icv_len
 
-    def open(self, packet: memoryview, out: memoryview) -> tuple[memoryview, int]:
+    def open(self, packet: memoryview) -> tuple[bytes, int, int]:
         end = len(packet) - self._icv_len
         length = end - 8
         if length < 2 * _BLOCK or length % _BLOCK:
@@ -192,8 +180,8 @@ class _CbcOpener:
             raise AuthenticationFailed("wrong ICV")
         # The IV goes through the running context as a first block of ciphertext: its plaintext is garbage, and it is
         # what the next block is chained to.
-        self._decryptor.update_into(packet[8:end], out[: length + _BLOCK - 1])
-        return _strip(out[_BLOCK:length], length - _BLOCK)
+        plaintext = self._decryptor.update(packet[8:end])[_BLOCK:]
+        return plaintext, _payload_length(plaintext), plaintext[-1]
 
 
 def _aead(row: EspSuite, key: bytes) -> AESGCM | ChaCha20Poly1305:
@@ -201,9 +189,9 @@ def _aead(row: EspSuite, key: bytes) -> AESGCM | ChaCha20Poly1305:
     return AESGCM(secret) if row.aead == "aes-gcm" else ChaCha20Poly1305(secret)
 
 
-def _strip(plaintext: memoryview, length: int) -> tuple[memoryview, int]:
-    pad = plaintext[length - 2]
-    end = length - 2 - pad
-    if end < 0 or (pad and plaintext[end : end + pad] != _PADDING[:pad]):
+def _payload_length(plaintext: bytes) -> int:
+    pad = plaintext[-2]
+    length = len(plaintext) - 2 - pad
+    if length < 0 or (pad and plaintext[length:-2] != _PADDING[:pad]):
         raise MalformedPadding("padding is not 1, 2, 3 …")
-    return plaintext[:end], plaintext[length - 1]
+    return length
