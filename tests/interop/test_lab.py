@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -16,9 +15,10 @@ import pytest
 
 from tests.lab import accounts, authorized, measure, netns, plan
 from tests.lab.accounts import ACCOUNTS, ROOT
+from tests.lab.host import REPOSITORY
 from tests.lab.lab import Lab
 from tests.lab.ping import lost, outage
-from tests.lab.shell import LabError, LabInUse
+from tests.lab.shell import LabError, LabInUse, run
 from tests.lab.vici import Refused
 
 USER = ACCOUNTS["rovetest1"]
@@ -108,7 +108,8 @@ def test_gateway_rekeys_when_told(lab: Lab) -> None:
     assert lab.ping("client", plan.CORP_HOST)
 
 
-@pytest.mark.parametrize(("how", "way"), [("bbm", "nm"), ("mbb", "nm"), ("bbm", "admin"), ("bbm", "carrier"), ("mbb", "silent")])
+@pytest.mark.parametrize(("how", "way"), [("bbm", "nm"), ("mbb", "nm"), ("bbm", "admin"), ("bbm", "carrier"),
+                                          ("mbb", "silent")])
 def test_roams(lab: Lab, how: str, way: str) -> None:
     lab.swan_client.start()
     before = lab.swan_client.connect("psk")
@@ -149,7 +150,8 @@ def test_nat_modes(lab: Lab) -> None:
     assert sources == [wifi.outside, wifi.outside_second, wifi.client, wifi.outside_second, wifi.outside_second]
 
 
-@pytest.mark.parametrize(("change", "low", "high"), [((), 20000, 29999), (("newport",), 30000, 39999), (("mode", "keep"), 4500, 4500)])
+@pytest.mark.parametrize(("change", "low", "high"), [
+    ((), 20000, 29999), (("newport",), 30000, 39999), (("mode", "keep"), 4500, 4500)])
 def test_nat_ports(lab: Lab, change: tuple[str, ...], low: int, high: int) -> None:
     if change:
         lab.nat("wifi", *change)
@@ -222,7 +224,8 @@ def test_decrypts_a_handshake(lab: Lab) -> None:
     messages = capture.ike(lab.gateway.log())
     assert [message.exchange for message in messages[:2]] == ["IKE_SA_INIT"] * 2
     assert [message.eap[0] for message in messages if message.eap] == [
-        ("Request", 1), ("Response", 1), ("Request", 26), ("Response", 26), ("Request", 26), ("Response", 26), ("Success", None)]
+        ("Request", 1), ("Response", 1), ("Request", 26), ("Response", 26), ("Request", 26), ("Response", 26),
+        ("Success", None)]
     assert "NAT_DETECTION_SOURCE_IP" in messages[0].notifies
     assert {"IDi", "CP", "SA", "TSi", "TSr"} <= set(messages[2].payloads)
     assert all(message.decrypted for message in messages[2:])
@@ -247,8 +250,9 @@ def test_polkit_knows_the_session(lab_with: Callable[..., Lab], tmp_path_factory
     lab = lab_with(actions=(policy,))
 
     def may(account: accounts.Account = USER, session: bool = True) -> str:
-        command = lab.host.enter(sys.executable, authorized.__file__, "org.rovevpn.lab.try", account=account, session=session)
-        return subprocess.run(command, env=lab.host.environment(account), capture_output=True, text=True, check=True).stdout
+        command = lab.host.enter(sys.executable, authorized.__file__, "org.rovevpn.lab.try", account=account,
+                                 session=session)
+        return run(*command, env=lab.host.environment(account)).stdout
     assert may() == "yes\n"
     assert may(ACCOUNTS["rovetest2"]) == "yes\n"
     assert may(ROOT) == "yes\n"
@@ -261,8 +265,9 @@ def test_polkit_knows_the_session(lab_with: Callable[..., Lab], tmp_path_factory
 
 def test_bus_has_the_stock_policy(lab: Lab) -> None:
     command = lab.host.enter("dbus-send", "--system", "--print-reply", "--dest=org.freedesktop.DBus", "/",
-                             "org.freedesktop.DBus.RequestName", "string:org.example.Squatter", "uint32:0", account=USER)
-    done = subprocess.run(command, env=lab.host.environment(USER), capture_output=True, text=True, check=False)
+                             "org.freedesktop.DBus.RequestName", "string:org.example.Squatter", "uint32:0",
+                             account=USER)
+    done = run(*command, env=lab.host.environment(USER), check=False)
     assert "org.freedesktop.DBus.Error.AccessDenied" in done.stderr
 
 
@@ -310,7 +315,7 @@ def test_leaves_nothing_behind() -> None:
         assert time.monotonic() - begin < 3
         lab.swan_client.start()
         lab.popen("corp", "sleep", "1000")
-        measure.wait_until(lambda: len(netns.pids(lab.spaces.values())) >= 6, "two charons, sleep, keeper, bus, polkitd")
+        measure.wait_until(lambda: len(netns.pids(lab.spaces.values())) >= 6, "2 charons, sleep, keeper, bus, polkitd")
         inside = netns.pids(lab.spaces.values())
         groups = lab.host.sessions.group(USER)
         assert groups.is_dir()
@@ -322,8 +327,8 @@ def test_leaves_nothing_behind() -> None:
 def test_cleans_up_after_a_crash() -> None:
     with _spare_lab() as lab:
         prefix = lab.prefix
-    crash = f"from tests.lab.lab import Lab; lab = Lab({prefix!r}).up(); lab.gateway.start(); import os; os.kill(os.getpid(), 9)"
-    done = subprocess.run([sys.executable, "-c", crash], env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}, check=False)
+    crash = f"import os; from tests.lab.lab import Lab; Lab({prefix!r}).up().gateway.start(); os.kill(os.getpid(), 9)"
+    done = run(sys.executable, "-c", crash, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}, check=False)
     assert done.returncode == -signal.SIGKILL
     stale = netns.pids(netns.existing(prefix))
     assert len(stale) >= 4
@@ -356,6 +361,7 @@ def _assert_gone(lab: Lab, pids: list[int], groups: Path) -> None:
 
 def _alive(pid: int) -> bool:
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"  # who reaps orphans is not ours
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state != "Z"  # who reaps orphans is not our affair
     except OSError:
         return False

@@ -52,15 +52,17 @@ class Sessions:
         self._prefix, self._root = prefix, root
 
     def open(self, account: Account, active: bool = True, remote: bool = False) -> None:
-        """(Re)write the account's session: ``active`` at the seat or in the background; ``remote`` ones have no seat."""
+        """(Re)write the account's session: ``active`` or in the background; ``remote`` ones have no seat."""
         session, state = self.name(account), "active" if active else "online"
         seat = {} if remote else {"SEAT": "seat0"}
-        self._write(f"sessions/{session}", {"UID": account.uid, "USER": account.name, "ACTIVE": int(active), "STATE": state,
-                                            "REMOTE": int(remote), "TYPE": "tty" if remote else "x11", "CLASS": "user",
-                                            "IS_DISPLAY": 1} | seat)
-        self._write(f"users/{account.uid}", {"NAME": account.name, "STATE": state, "SESSIONS": session, "DISPLAY": session,
-                                             "ACTIVE_SESSIONS": session if active else ""})
-        self._write("seats/seat0", {"ACTIVE": session, "ACTIVE_UID": account.uid, "SESSIONS": session, "UIDS": account.uid})
+        self._write(f"sessions/{session}", {
+            "UID": account.uid, "USER": account.name, "ACTIVE": int(active), "STATE": state, "REMOTE": int(remote),
+            "TYPE": "tty" if remote else "x11", "CLASS": "user", "IS_DISPLAY": 1} | seat)
+        self._write(f"users/{account.uid}", {
+            "NAME": account.name, "STATE": state, "SESSIONS": session, "DISPLAY": session,
+            "ACTIVE_SESSIONS": session if active else ""})
+        self._write("seats/seat0", {
+            "ACTIVE": session, "ACTIVE_UID": account.uid, "SESSIONS": session, "UIDS": account.uid})
         for _ in range(10):  # another lab may remove the shared folders while we make ours
             with contextlib.suppress(FileNotFoundError):
                 self.group(account).mkdir(parents=True, exist_ok=True)
@@ -77,8 +79,9 @@ class Sessions:
         """Remove the control groups; their processes have ended."""
         for account in ACCOUNTS.values():
             group = self.group(account)
-            own = (group, group.parent) if Path("/run/systemd/system").is_dir() else (group, group.parent, group.parent.parent)
-            for folder in own:
+            # user.slice is systemd's where it runs
+            top = [] if Path("/run/systemd/system").is_dir() else [group.parent.parent]
+            for folder in (group, group.parent, *top):
                 with contextlib.suppress(OSError):  # gone already, or another lab lives there too
                     folder.rmdir()
 

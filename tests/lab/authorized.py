@@ -1,4 +1,4 @@
-"""``python authorized.py ACTION``: does polkit allow it to this very process? Prints ``yes``, ``challenge`` or ``no``."""
+"""``python authorized.py ACTION``: does polkit allow it to this process? Prints ``yes``, ``challenge`` or ``no``."""
 
 import asyncio
 import sys

@@ -43,7 +43,7 @@ class Capture:
         words = ["tcpdump", "--immediate-mode", "-U", "-n", "-Z", "root", "-i", interface, "-w", str(path), expression]
         self._process = shell.start([*netns.command(space), *filter(None, words)], stderr=subprocess.PIPE)
         assert self._process.stderr is not None
-        said = []
+        said: list[str] = []
         while "listening on" not in (line := self._process.stderr.readline()):
             if not line:
                 raise LabError(f"tcpdump does not start: {' '.join(said)}")
@@ -52,7 +52,8 @@ class Capture:
     def __enter__(self) -> "Capture":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.stop()
 
     def stop(self) -> None:
@@ -64,8 +65,8 @@ class Capture:
         """The IKE messages; ``log`` of either charon, written at level 4, decrypts them (``StrongSwan.log()``)."""
         profile = self.path.with_suffix(".wireshark")
         ikekeys.write_profile(log, profile)
-        done = run("tshark", "-r", str(self.path), "-Y", "isakmp", "-T", "pdml",
-                   env={"WIRESHARK_CONFIG_DIR": str(profile), "HOME": str(profile), "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
+        environment = {"WIRESHARK_CONFIG_DIR": str(profile), "HOME": str(profile), "PATH": "/usr/bin:/bin"}
+        done = run("tshark", "-r", str(self.path), "-Y", "isakmp", "-T", "pdml", env=environment)
         return [_message(packet) for packet in ElementTree.fromstring(done.stdout).iter("packet")]
 
     def count(self, expression: str) -> int:

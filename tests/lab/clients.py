@@ -1,4 +1,4 @@
-"""strongSwan as client of the lab: one row per way to connect; ``gateway`` is the connection of ``gateways`` it asks for."""
+"""strongSwan as client of the lab: one row per way to connect, with the row of ``gateways`` it asks for."""
 
 from tests.lab import plan
 from tests.lab.gateways import CONNECTIONS, USER, Section, address, identity
@@ -71,5 +71,5 @@ _OWN_ROWS: dict[str, Section] = {
     "p-childnoprop": _suite("aes256-sha256-curve25519", "3des-md5"),
 }
 # every other connection of the gateway is asked for with EAP, whatever method it then wants
-CONNECTIONS_OF_CLIENT: dict[str, Section] = _OWN_ROWS | {name: _eap(name) for name in CONNECTIONS if name not in _OWN_ROWS}
+CONNECTIONS_OF_CLIENT: dict[str, Section] = {name: _eap(name) for name in CONNECTIONS} | _OWN_ROWS
 SECRETS: Section = {"eap-wrong": {"id": WRONG_USER, "secret": "not it"}}

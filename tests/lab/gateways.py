@@ -61,7 +61,8 @@ CONNECTIONS: dict[str, Section] = {
     "radius": _eap("radius"),         # whatever a RADIUS server on 127.0.0.1 of the gateway offers
     "eaponly": {"local": {"auth": "eap-tls", "certs": "server.crt"}, "remote": {"auth": "eap-tls", "eap_id": "%any"}},
     "multi": {"local": {"auth": "pubkey", "certs": "server.crt"},                              # RFC 4739
-              "remote-1": {"auth": "pubkey", "cacerts": "root.crt"}, "remote-2": {"auth": "eap-mschapv2", "eap_id": "%any"}},
+              "remote-1": {"auth": "pubkey", "cacerts": "root.crt"},
+              "remote-2": {"auth": "eap-mschapv2", "eap_id": "%any"}},
     "multi3": {"local": {"auth": "pubkey", "certs": "server.crt"}, "remote-1": {"auth": "psk"},
                "remote-2": {"auth": "pubkey", "cacerts": "root.crt"},
                "remote-3": {"auth": "eap-mschapv2", "eap_id": "%any"}},

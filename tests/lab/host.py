@@ -5,7 +5,6 @@ from inside. Programs join it with ``enter``.
 """
 
 import shlex
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -33,8 +32,9 @@ class Host:
 
     def start(self, actions: tuple[Path, ...] = ()) -> None:
         """``actions`` are polkit policy files on top of the machine's and of those we ship."""
-        self._keeper = shell.start([*netns.command(self._space), "unshare", "--mount", "--propagation", "private", "sh", "-c",
-                                    self._script(actions)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        unshare = ["unshare", "--mount", "--propagation", "private", "sh", "-c", self._script(actions)]
+        self._keeper = shell.start([*netns.command(self._space), *unshare], stdout=subprocess.PIPE,
+                                   stderr=subprocess.STDOUT)
         assert self._keeper.stdout is not None
         said = self._keeper.stdout.readline()
         if said != "ready\n":
@@ -73,11 +73,13 @@ class Host:
     def sessions(self) -> Sessions:
         return Sessions(self._prefix, self.root if self._keeper else self._folder)
 
-    def enter(self, *argv: str, account: Account = ROOT, session: bool = True, folder: str = str(REPOSITORY)) -> list[str]:
+    def enter(self, *argv: str, account: Account = ROOT, session: bool = True,
+              folder: str = str(REPOSITORY)) -> list[str]:
         """The command that runs ``argv`` inside as ``account``, in its session or in none. It execs: the pid stays."""
         if self._keeper is None:
             raise LabError("the lab's host is not up")
-        join = f"echo 0 > {shlex.quote(str(self.sessions.group(account) / 'cgroup.procs'))} && " if account.uid and session else ""
+        group = shlex.quote(str(self.sessions.group(account) / "cgroup.procs"))
+        join = f"echo 0 > {group} && " if account.uid and session else ""
         return ["nsenter", f"--target={self._keeper.pid}", "--mount", "--net", "sh", "-c",
                 f'{join}cd "$0" && exec "$@"', folder, *account.command(), *argv]
 
@@ -101,7 +103,8 @@ class Host:
 
     def _serve(self, log: str, *argv: str) -> None:
         with (self._folder / log).open("w") as out:
-            self._processes.append(shell.start(self.enter(*argv, folder="/"), stdout=out, stderr=out, env=self.environment()))
+            command = self.enter(*argv, folder="/")
+            self._processes.append(shell.start(command, stdout=out, stderr=out, env=self.environment()))
 
     def _await(self, what: str, ready: object, timeout: float = 8.0) -> None:
         until = time.monotonic() + timeout
@@ -122,18 +125,21 @@ class Host:
         for hidden in _hidden():
             lines += _uncover(hidden, [path for path in _needed() if path.is_relative_to(hidden)])
         lines += [
-            'mount -t tmpfs -o mode=755 lab "$S"', 'cp -a /etc/. "$S"', 'rm -f "$S"/resolv.conf "$S"/polkit-1/rules.d/*.rules',
+            'mount -t tmpfs -o mode=755 lab "$S"', 'cp -a /etc/. "$S"',
+            'rm -f "$S"/resolv.conf "$S"/polkit-1/rules.d/*.rules',
             f'printf %s {q("".join(a.passwd for a in ACCOUNTS.values()))} >> "$S"/passwd',
             f'printf %s {q("".join(a.group for a in ACCOUNTS.values()))} >> "$S"/group',
             *(f'mkdir -p "$S"/dbus-1/system.d; cp {q(str(path))} "$S"/dbus-1/system.d/' for path in buses),
             'mount --move "$S" /etc',
             # sysfs shows the network devices of the namespace it was mounted in; control groups stay the machine's
-            'mount --rbind /sys/fs/cgroup "$S"', "mount -t sysfs sysfs /sys", 'mount --rbind "$S" /sys/fs/cgroup', 'umount -l "$S"',
+            'mount --rbind /sys/fs/cgroup "$S"', "mount -t sysfs sysfs /sys", 'mount --rbind "$S" /sys/fs/cgroup',
+            'umount -l "$S"',
             'mount -t tmpfs -o mode=755 lab "$S"', 'cp -a /usr/share/polkit-1/actions/. "$S"',
             *(f'cp {q(str(path))} "$S"/' for path in (*shipped, *actions)),
             'mount --bind "$S" /usr/share/polkit-1/actions', 'umount -l "$S"',
-            "mount -t tmpfs -o mode=755 lab /run", "mkdir -p /run/dbus /run/systemd/sessions /run/systemd/users /run/systemd/seats"
-            " /run/systemd/machines /run/lock /run/user /run/home", "chmod 1777 /run/lock",
+            "mount -t tmpfs -o mode=755 lab /run", "mkdir -p /run/dbus /run/lock /run/user /run/home",
+            "chmod 1777 /run/lock",
+            *(f"mkdir -p /run/systemd/{name}" for name in ("sessions", "users", "seats", "machines")),
             *(f"install -d -m 700 -o {a.uid} -g {a.uid} {a.home} {a.runtime}" for a in ACCOUNTS.values()),
             "echo ready", "exec >/dev/null 2>&1 sleep infinity"]
         return "\n".join(lines)
@@ -159,7 +165,8 @@ def _hidden() -> list[Path]:
 
 def _uncover(hidden: Path, needed: list[Path]) -> list[str]:
     """Lay an empty folder that all may enter over ``hidden`` and put only what is needed back."""
-    lines = [f'mount --rbind {shlex.quote(str(hidden))} "$S"', f"mount -t tmpfs -o mode=755 lab {shlex.quote(str(hidden))}"]
+    over = shlex.quote(str(hidden))
+    lines = [f'mount --rbind {over} "$S"', f"mount -t tmpfs -o mode=755 lab {over}"]
     outer = [path for path in needed if not any(path != other and path.is_relative_to(other) for other in needed)]
     for path in outer:
         if not path.stat().st_mode & 0o001:
@@ -167,8 +174,3 @@ def _uncover(hidden: Path, needed: list[Path]) -> list[str]:
         target, source = shlex.quote(str(path)), shlex.quote(str(path.relative_to(hidden)))
         lines += [f"mkdir -p {target}", f'mount --rbind "$S"/{source} {target}']
     return [*lines, 'umount -l "$S"']
-
-
-def programs() -> list[str]:
-    """The programs that the host needs and the machine has not."""
-    return [name for name in ("dbus-daemon", "dbus-send", _POLKITD, "setpriv", "unshare", "nsenter") if not shutil.which(name)]

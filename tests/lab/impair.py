@@ -26,8 +26,8 @@ class Relay:
     def __init__(self, space: str) -> None:
         self._now = dict.fromkeys(UPLINKS, Impairment())
         ends = [word for name in UPLINKS for word in (name, f"{name}a", f"{name}b")]
-        self._process = shell.start([*netns.command(space), sys.executable, "-E", "-S", str(Path(relay.__file__)), *ends],
-                                    stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        program = [sys.executable, "-E", "-S", str(Path(relay.__file__)), *ends]
+        self._process = shell.start([*netns.command(space), *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._answer()
 
     def change(self, uplink: str, **changes: float) -> None:

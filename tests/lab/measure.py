@@ -2,13 +2,14 @@
 
 import json
 import re
+import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.lab import netns, shell
 from tests.lab.shell import LabError, run
 from tests.lab.strongswan import StrongSwan
-from tests.lab.vici import Refused
 
 _STAMP = r"^(\d\d):(\d\d):(\d\d\.\d{3}) \S+ "
 SYSCTLS = ("ipv4/ip_forward", "ipv4/conf/all/rp_filter", "ipv4/conf/default/rp_filter", "ipv4/conf/all/src_valid_mark",
@@ -16,7 +17,7 @@ SYSCTLS = ("ipv4/ip_forward", "ipv4/conf/all/rp_filter", "ipv4/conf/default/rp_f
 
 
 def measure_connect(client: StrongSwan, name: str, runs: int, timeout: float = 15.0) -> list[float]:
-    """Seconds from initiating to the CHILD_SA by charon's own log, one per run, sorted. Raises Refused when one fails."""
+    """Seconds from initiating to the CHILD_SA by charon's own log, one per run, sorted. Raises vici.Refused."""
     times = []
     for _ in range(runs):
         client.terminate(name)
@@ -31,7 +32,8 @@ def measure_connect(client: StrongSwan, name: str, runs: int, timeout: float = 1
 
 def throughput(source: str, server: str, destination: str, seconds: float = 3.0, reverse: bool = False) -> float:
     """TCP between two namespaces with iperf3, in Gbit/s. Cubic: BBR distorts figures over veth."""
-    listening = shell.start([*netns.command(server), "iperf3", "-s", "-1", "-B", destination, "--forceflush"], stdout=-1)
+    listening = shell.start([*netns.command(server), "iperf3", "-s", "-1", "-B", destination, "--forceflush"],
+                            stdout=subprocess.PIPE)
     try:
         assert listening.stdout is not None
         while "listening" not in (line := listening.stdout.readline()):
@@ -65,10 +67,10 @@ def snapshot(space: str, resolv_conf: str) -> dict[str, str]:
             "sysctl": netns.inside(space, sysctls), "resolv.conf": resolv_conf}
 
 
-def wait_until(condition: object, what: str, timeout: float = 5.0) -> None:
+def wait_until(condition: Callable[[], object], what: str, timeout: float = 5.0) -> None:
     """Poll ``condition()`` every 10 ms. Raises LabError, saying ``what`` did not happen."""
     until = time.monotonic() + timeout
-    while not condition():  # type: ignore[operator] # a callable
+    while not condition():
         if time.monotonic() > until:
             raise LabError(f"not within {timeout:g} s: {what}")
         time.sleep(0.01)
@@ -81,6 +83,3 @@ def _seconds(match: re.Match[str]) -> float:
 def _lasting(routes: str) -> str:
     """Without what counts down, and the carrier's state."""
     return re.sub(r" (expires|age) \S+| linkdown", "", routes)
-
-
-__all__ = ["Refused", "measure_connect", "snapshot", "throughput", "wait_until"]

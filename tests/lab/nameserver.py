@@ -18,8 +18,9 @@ from tests.lab.gateways import CONNECTIONS, DOMAIN, address, identity
 
 def internet_names(v6: bool) -> dict[str, tuple[str, ...]]:
     """What everybody can look up: the gateway by all its names."""
-    both = (plan.GATEWAY, plan.GATEWAY6) if v6 else (plan.GATEWAY,)
-    names = {identity(name): both if address(name) == plan.GATEWAY else (address(name),) for name in CONNECTIONS}
+    both: tuple[str, ...] = (plan.GATEWAY, plan.GATEWAY6) if v6 else (plan.GATEWAY,)
+    names: dict[str, tuple[str, ...]] = {
+        identity(name): both if address(name) == plan.GATEWAY else (address(name),) for name in CONNECTIONS}
     return names | {DOMAIN: both, "public.example": (plan.INET_DNS,), "silent.example": ("192.0.2.98",)}
 
 
@@ -61,7 +62,7 @@ class NameServer:
                 continue
 
     def _answer(self, query: dns.message.Message, client: str) -> dns.message.Message:
-        answer = dns.message.make_response(query)  # type: ignore[arg-type] # from_wire gave a query
+        answer = dns.message.make_response(query)
         answer.flags |= dns.flags.AA | dns.flags.RA
         question = query.question[0]
         name = question.name.to_text(omit_final_dot=True).lower()

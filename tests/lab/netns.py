@@ -4,7 +4,7 @@ import ctypes
 import os
 import signal
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -46,7 +46,7 @@ def inside(name: str, call: Callable[[], T]) -> T:
         return pool.submit(body).result()
 
 
-def sysctl(name: str, values: dict[str, object]) -> None:
+def sysctl(name: str, values: Mapping[str, object]) -> None:
     """Set sysctls, keys as paths below /proc/sys/net."""
     def write() -> None:
         for key, value in values.items():
@@ -62,11 +62,9 @@ def existing(prefix: str) -> list[str]:
 def pids(names: Iterable[str]) -> list[int]:
     """The processes that live in any of these namespaces, never ourselves."""
     wanted = {_identity(RUN / name) for name in names} - {None}
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid() and _identity(entry / "ns/net") in wanted:
-            found.append(int(entry.name))
-    return found
+    processes = (entry for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    return [int(entry.name) for entry in processes
+            if _identity(entry / "ns/net") in wanted and int(entry.name) != os.getpid()]
 
 
 def delete(names: list[str], grace: float = 2.0) -> None:

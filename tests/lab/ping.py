@@ -47,7 +47,8 @@ class PingStream:
     def __enter__(self) -> "PingStream":
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
         self.stop()
 
     def stop(self) -> list[Probe]:

@@ -43,10 +43,10 @@ class Pinger:
 
     def receive(self, until: float, also: int | None = None) -> bool:
         """Take answers until then. True when ``also`` became readable: stop."""
-        watched = [self.socket] if also is None else [self.socket, also]
+        watched = [self.socket.fileno()] if also is None else [self.socket.fileno(), also]
         while (left := until - time.monotonic()) > 0:
             ready = select.select(watched, [], [], left)[0]
-            if also in ready and also is not None:
+            if also in ready:
                 return True
             if ready:
                 self._take()
@@ -62,12 +62,13 @@ class Pinger:
             if len(data) < at + 8:
                 continue
             kind, _, _, ident, number = struct.unpack_from("!BBHHH", data, at)
-            if (kind, ident) == (ECHO[self.version][1], self._ident) and number < len(self.sent) and self.rtt[number] < 0:
+            ours = (kind, ident) == (ECHO[self.version][1], self._ident) and number < len(self.sent)
+            if ours and self.rtt[number] < 0:
                 self.rtt[number] = time.monotonic() - self.sent[number]
 
 
 def _checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     total = (total >> 16) + (total & 0xFFFF)
     return ~(total + (total >> 16)) & 0xFFFF
 

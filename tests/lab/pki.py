@@ -1,7 +1,7 @@
 """The lab's certificates: a root, an intermediate and one row per leaf; made once and kept for some days.
 
 ``<name>.crt`` and ``<name>.key`` are PEM (PKCS#8, plain), ``<name>.enc.key`` and the bundles ``<name>.p12`` and
-``<name>.legacy.p12`` (3DES, SHA-1) of the client rows have the passphrase ``lab``. ``root.crl`` and ``int.crl`` are DER.
+``<name>.legacy.p12`` (3DES, SHA-1) of the client rows have the passphrase ``lab``. ``root.crl``, ``int.crl``: DER.
 Every certificate and CRL carries an authorityKeyIdentifier: without it strongSwan passes a revoked one.
 """
 
@@ -11,6 +11,7 @@ import os
 import shutil
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -85,8 +86,12 @@ LEAVES = (
     _client("client-revoked", "erin", revoked=True),
     _client("client-rogue", "alice", issuer="rogue"),
 )
-_KEYS = {"rsa": lambda: rsa.generate_private_key(65537, 2048), "ec": lambda: ec.generate_private_key(ec.SECP256R1()),
-         "ec384": lambda: ec.generate_private_key(ec.SECP384R1()), "ed": ed25519.Ed25519PrivateKey.generate}
+_KEYS: dict[str, Callable[[], PrivateKey]] = {
+    "rsa": lambda: rsa.generate_private_key(65537, 2048),
+    "ec": lambda: ec.generate_private_key(ec.SECP256R1()),
+    "ec384": lambda: ec.generate_private_key(ec.SECP384R1()),
+    "ed": ed25519.Ed25519PrivateKey.generate,
+}
 
 
 def directory() -> Path:
@@ -119,7 +124,8 @@ class _Authority:
         self.name = name
 
     def crl(self) -> x509.CertificateRevocationList:
-        builder = x509.CertificateRevocationListBuilder(self.subject, _NOW - timedelta(days=1), _NOW + timedelta(days=30))
+        validity = (_NOW - timedelta(days=1), _NOW + timedelta(days=30))
+        builder = x509.CertificateRevocationListBuilder(self.subject, *validity)
         for entry in self.revoked:
             builder = builder.add_revoked_certificate(entry)
         builder = builder.add_extension(_authority_key(self), critical=False)
@@ -149,7 +155,8 @@ def _issue(folder: Path, leaf: Leaf, authorities: dict[str, _Authority]) -> None
         extensions.append(x509.ExtendedKeyUsage(leaf.eku))
     certificate = _sign(_distinguished(leaf.common_name), key.public_key(), issuer, leaf.validity, tuple(extensions))
     if leaf.revoked:
-        issuer.revoked.append(x509.RevokedCertificateBuilder(certificate.serial_number, _NOW - timedelta(hours=1)).build())
+        entry = x509.RevokedCertificateBuilder(certificate.serial_number, _NOW - timedelta(hours=1))
+        issuer.revoked.append(entry.build())
     (folder / f"{leaf.name}.crt").write_bytes(_pem(certificate))
     (folder / f"{leaf.name}.key").write_bytes(_private(key, serialization.NoEncryption()))
     if leaf.name.startswith("client-"):
@@ -198,7 +205,7 @@ def _distinguished(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
 
 
-def _hash(key: PrivateKey) -> hashes.HashAlgorithm | None:
+def _hash(key: PrivateKey) -> hashes.SHA256 | None:
     return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
 
 

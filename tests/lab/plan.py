@@ -2,9 +2,12 @@
 
 ::
 
-                192.168.1.10 wifi0 -- lan0 [wifi] ext0 198.51.100.2 --+                              lan0 10.10.0.1 -- 10.10.0.80 eth0
-      [client]                                                        [mid]-- [inet] -- ext0 [gw]                                     [corp]
-                100.64.0.10  lte0  -- lan0 [lte]  ext0 203.0.113.2 ---+                192.0.2.1-3   lan1 10.20.0.1 -- 10.20.0.80 eth1
+        192.168.1.10 wifi0 - lan0 [wifi] ext0 198.51.100.2 -.
+    [client]                                                 [mid] - [inet] - ext0 192.0.2.1, .2, .3 [gw]
+        100.64.0.10  lte0  - lan0 [lte]  ext0 203.0.113.2 --'
+
+    [gw] lan0 10.10.0.1, fd10::1 - eth0 10.10.0.80, fd10::80 [corp]
+         lan1 10.20.0.1          - eth1 10.20.0.80
 
 ``[mid]`` exists only with ``relay=True``: layer 2 in user space, for delay, jitter and seeded loss.
 Global IPv6 on the uplinks and the gateway (never translated) comes with ``v6=True``.

@@ -23,7 +23,8 @@ def text(connection: str, **changes: Any) -> str:
         user = {"auth": "certificate", "certificate": f"{stem}.crt", "key": f"{stem}.key"}
     profile: dict[str, Any] = {
         "version": 1, "name": connection,
-        "gateway": {"address": [address(connection)], "identity": identity(connection), "trust": [str(files / "root.crt")]},
+        "gateway": {"address": [address(connection)], "identity": identity(connection),
+                    "trust": [str(files / "root.crt")]},
         "user": user,
         "tunnel": {"remote": _ALL if connection.startswith(("full", "narrow")) else _LAN}}
     for key, value in changes.items():

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 SOL_PACKET, PACKET_IGNORE_OUTGOING = 263, 23  # linux/if_packet.h
 ETH_P_ALL = 3
+Queue = list[tuple[float, int, socket.socket, bytes]]   # when, order of arrival, whereto, frame
 
 
 @dataclass
@@ -41,7 +42,7 @@ def main(arguments: list[str]) -> None:
         a, b = (_open(end) for end in ends)
         links[name] = Direction(a, b), Direction(b, a)
     by_handle = {way.source.fileno(): way for pair in links.values() for way in pair}
-    queue: list[tuple[float, int, socket.socket, bytes]] = []
+    queue: Queue = []
     order = itertools.count()
     poll = select.poll()
     for handle in (0, *by_handle):
@@ -80,7 +81,7 @@ def _change(links: dict[str, tuple[Direction, Direction]], words: list[str]) -> 
     print("ok", flush=True)
 
 
-def _forward(way: Direction, queue: list[tuple[float, int, socket.socket, bytes]], order: "itertools.count[int]") -> None:
+def _forward(way: Direction, queue: Queue, order: "itertools.count[int]") -> None:
     for _ in range(64):  # then give timers and the other links their turn
         try:
             frame = way.source.recv(65536)

@@ -11,7 +11,8 @@ _PROGRAMS = {
 }
 _PLUGINS = {
     "kernel-libipsec": "libcharon-extra-plugins", "eap-mschapv2": "libcharon-extauth-plugins",
-    "eap-identity": "libcharon-extra-plugins", "eap-tls": "libcharon-extra-plugins", "eap-ttls": "libcharon-extra-plugins",
+    "eap-identity": "libcharon-extra-plugins", "eap-tls": "libcharon-extra-plugins",
+    "eap-ttls": "libcharon-extra-plugins",
     "curve25519": "libstrongswan-extra-plugins", "chapoly": "libstrongswan-extra-plugins",
     "openssl": "libstrongswan-standard-plugins", "gcm": "libstrongswan-standard-plugins",
 }

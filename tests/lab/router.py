@@ -91,7 +91,8 @@ class Router:
 
     def _rules(self) -> str:
         return "\n".join(("table ip nat", "delete table ip nat", "table ip nat {", *self._nat(), "}",
-                          "table inet faults", "delete table inet faults", "table inet faults {", *self._faults(), "}\n"))
+                          "table inet faults", "delete table inet faults", "table inet faults {",
+                          *self._faults(), "}\n"))
 
     def _nat(self) -> tuple[str, ...]:
         if self.mode == "none":

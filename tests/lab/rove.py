@@ -44,7 +44,8 @@ class Roved:
         if fresh:
             self.forget()
         with self._log.open("a") as out:
-            self.process = shell.start(self._host.enter(*ROVED), stdout=out, stderr=out, env=self.environment() | dict(env or {}))
+            self.process = shell.start(self._host.enter(*ROVED), stdout=out, stderr=out,
+                                       env=self.environment() | dict(env or {}))
         until = time.monotonic() + timeout
         while not self._host.owns(BUS_NAME):
             if self.process.poll() is not None or time.monotonic() > until:

@@ -68,9 +68,11 @@ def _ike(name: str, row: Message) -> IkeSa:
 
 
 def _child(row: Message) -> ChildSa:
-    counts = (int(_text(row, key) or 0) for key in ("bytes-in", "bytes-out", "packets-in", "packets-out"))
+    def count(key: str) -> int:
+        return int(_text(row, key) or 0)
     return ChildSa(_text(row, "name"), _text(row, "uniqueid"), _text(row, "state"), _text(row, "spi-in"),
-                   _text(row, "spi-out"), _suite(row), *counts, _texts(row, "local-ts"), _texts(row, "remote-ts"))
+                   _text(row, "spi-out"), _suite(row), count("bytes-in"), count("bytes-out"), count("packets-in"),
+                   count("packets-out"), _texts(row, "local-ts"), _texts(row, "remote-ts"))
 
 
 def _suite(row: Message) -> str:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import time
 from pathlib import Path
@@ -39,7 +38,8 @@ class StrongSwan:
         self._socket.unlink(missing_ok=True)
         self._log.unlink(missing_ok=True)
         with (self.folder / "out.log").open("w") as out:
-            self.process = shell.start([*netns.command(self.space), CHARON], stdout=out, stderr=out, env=self._environment)
+            self.process = shell.start([*netns.command(self.space), CHARON], stdout=out, stderr=out,
+                                       env=self._environment)
         self._wait_ready()
         self.ctl("--load-all")
         if _NO_SOCKET.search(self.log()):
@@ -101,8 +101,8 @@ class StrongSwan:
 
     def connect(self, name: str, timeout: float = 10.0) -> IkeSa:
         """Client role: bring a connection of ``clients`` up. Raises vici.Refused where it fails."""
-        vici.call(self._socket, "initiate", {"child": name, "ike": name, "timeout": str(round(timeout * 1000)), "loglevel": "-1"},
-                  timeout=timeout + 2)
+        what: vici.Message = {"child": name, "ike": name, "timeout": str(round(timeout * 1000)), "loglevel": "-1"}
+        vici.call(self._socket, "initiate", what, timeout=timeout + 2)
         return [sa for sa in self.sas() if sa.name == name][-1]
 
     def terminate(self, name: str | None = None, timeout: float = 3.0) -> None:
@@ -139,4 +139,4 @@ class StrongSwan:
             else:
                 return
         said = (self.folder / "out.log").read_text(errors="replace") + self.log()[-2000:]
-        raise LabError(f"charon of {self.space} did not start ({shutil.which(CHARON) or 'it is not installed'}):\n{said}")
+        raise LabError(f"charon of {self.space} did not start:\n{said}")

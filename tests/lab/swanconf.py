@@ -7,13 +7,14 @@ from tests.lab import clients, gateways, plan
 from tests.lab.gateways import Section
 
 # order matters: kernel-libipsec before kernel-netlink, so that it takes the IPsec half
-_PLUGINS = ("pem pkcs1 pkcs7 pkcs8 pkcs12 x509 pubkey revocation constraints random nonce openssl aes aesni sha1 sha2 md5"
-            " rc2 hmac kdf mgf1 fips-prf gmp curve25519 chapoly xcbc cmac ctr ccm gcm drbg attr kernel-libipsec"
+_PLUGINS = ("pem pkcs1 pkcs7 pkcs8 pkcs12 x509 pubkey revocation constraints random nonce openssl aes aesni sha1 sha2"
+            " md5 rc2 hmac kdf mgf1 fips-prf gmp curve25519 chapoly xcbc cmac ctr ccm gcm drbg attr kernel-libipsec"
             " kernel-netlink socket-default vici updown eap-identity eap-mschapv2 eap-md5 eap-gtc eap-tls eap-ttls"
             " xauth-generic counters")
 _ROLE_PLUGINS = {"gw": " eap-radius", "client": " resolve"}
 # many refused attempts from one address must not change what the next one meets
-_PATIENT: Section = {"dos_protection": "no", "cookie_threshold": "0", "cookie_threshold_ip": "0", "block_threshold": "0"}
+_PATIENT: Section = {"dos_protection": "no", "cookie_threshold": "0", "cookie_threshold_ip": "0",
+                     "block_threshold": "0"}
 _SWANCTL_PLUGINS = ("pem pkcs1 x509 pkcs8 pkcs12 pkcs7 rc2 sha1 sha2 md5 hmac kdf pubkey openssl aes random nonce gmp"
                     " curve25519")
 _FOLDERS = ("x509", "x509ca", "x509crl", "private", "pkcs12", "conf.d", "rsa", "ecdsa", "pkcs8")

@@ -52,10 +52,10 @@ def router_up(uplink: Uplink, v6: bool) -> list[str]:
 
 
 def scrub(space: str) -> None:
-    """Take rules, routes of other tables, firewall and foreign devices away that a crashed program left in the client."""
+    """Take away what a crashed program left in the client: rules, routes of other tables, firewall, devices."""
     for version in ("-4", "-6"):
-        tables = set(re.findall(r" table (\S+)", run("ip", "-netns", space, version, "route", "show", "table", "all").stdout))
-        for table in tables - {"local"}:
+        routes = run("ip", "-netns", space, version, "route", "show", "table", "all").stdout
+        for table in set(re.findall(r" table (\S+)", routes)) - {"local"}:
             run("ip", "-netns", space, version, "route", "flush", "table", table)
         run("ip", "-netns", space, version, "rule", "flush")
         for table, priority in (("main", "32766"), *([("default", "32767")] if version == "-4" else [])):
@@ -71,7 +71,8 @@ def _links(spaces: dict[str, str]) -> Iterator[tuple[str, list[str]]]:
         return f"link add {name} mtu {mtu} type veth peer name {peer} mtu {mtu} netns {spaces[role]}"
     yield CLIENT, ["link set lo up"] + [veth(up.interface, up.name, "lan0", up.mtu) for up in UPLINKS.values()]
     for name in UPLINKS:
-        yield name, ["link set lo up", veth("ext0", MID, f"{name}a") if MID in spaces else veth("ext0", INET, f"{name}x")]
+        outside = veth("ext0", MID, f"{name}a") if MID in spaces else veth("ext0", INET, f"{name}x")
+        yield name, ["link set lo up", outside]
     relayed = [veth(f"{name}x", MID, f"{name}b") for name in UPLINKS] if MID in spaces else []
     yield INET, ["link set lo up", veth("gwx", GW, "ext0"), *relayed]
     yield GW, ["link set lo up", veth("lan0", CORP, "eth0"), veth("lan1", CORP, "eth1")]
@@ -90,8 +91,9 @@ def _addresses(spaces: dict[str, str], v6: bool) -> Iterator[tuple[str, list[str
         yield name, lines
     gateway = ["link set ext0 up", "link set lan0 up", "link set lan1 up"]
     gateway += [f"addr add {a}/24 dev ext0" for a in (plan.GATEWAY, plan.GATEWAY_WRONG_NAME, plan.GATEWAY_WEAK)]
-    gateway += ["addr add 10.10.0.1/24 dev lan0", "addr add 10.20.0.1/24 dev lan1", "addr add fd10::1/64 dev lan0 nodad",
-                "addr add fd10:0:0:1::1/64 dev lan1 nodad", "route add default via 192.0.2.254"]
+    gateway += ["addr add 10.10.0.1/24 dev lan0", "addr add 10.20.0.1/24 dev lan1",
+                "addr add fd10::1/64 dev lan0 nodad", "addr add fd10:0:0:1::1/64 dev lan1 nodad",
+                "route add default via 192.0.2.254"]
     if v6:
         inet += ["addr add 2001:db8:c0::fe/64 dev gwx nodad"]
         gateway += [f"addr add {plan.GATEWAY6}/64 dev ext0 nodad", "route add default via 2001:db8:c0::fe"]

@@ -33,14 +33,15 @@ def call(path: Path, command: str, message: Message | None = None, timeout: floa
     return answer
 
 
-def stream(path: Path, command: str, event: str, message: Message | None = None, timeout: float = 10.0) -> list[Message]:
+def stream(path: Path, command: str, event: str, message: Message | None = None,
+           timeout: float = 10.0) -> list[Message]:
     """A command whose results come as events, such as list-sas with list-sa."""
     with _connect(path, timeout) as connection:
         _send(connection, _REGISTER, event)
         if _receive(connection)[0] != _CONFIRM:
             raise LabError(f"vici does not know the event {event}")
         _send(connection, _REQUEST, command, message or {})
-        found = []
+        found: list[Message] = []
         while True:
             kind, _, answer = _receive(connection)
             if kind != _EVENT:
@@ -100,7 +101,8 @@ def _encode(message: Message) -> Iterator[bytes]:
 
 def _decode(data: bytes) -> Message:
     root: Message = {}
-    path, items, at = [root], [], 0
+    path, at = [root], 0
+    items: list[str] = []
     while at < len(data):
         kind, at = data[at], at + 1
         if kind in (_SECTION_START, _KEY_VALUE, _LIST_START):
