@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from client.core.platform.config import IpAddress
-from client.core.platform.conventions import run_dir
+from client.core.platform.conventions import interface_index, run_dir
 from client.core.platform.files import read_bounded, remove_file, write_durable
 from client.core.platform.nftables import SEARCH_PATH, run_tool
 
@@ -78,6 +78,7 @@ def _saved() -> dict[str, str]:
         return {}
     if not isinstance(saved, dict):
         return {}
-    return {name: content for name, content in saved.items() if isinstance(name, str) and isinstance(content, str)}
+    return {name: content for name, content in saved.items()
+            if isinstance(content, str) and interface_index(name.removeprefix("tun.")) is not None}
 
 

@@ -80,6 +80,10 @@ def set_link_up(netlink: Netlink, index: int, mtu: int) -> None:
     netlink.request(RTM_SETLINK, LINK_HEADER.pack(socket.AF_UNSPEC, 0, index, IFF_UP, IFF_UP) + u32(_IFLA_MTU, mtu))
 
 
+def set_link_down(netlink: Netlink, index: int) -> None:
+    netlink.request(RTM_SETLINK, LINK_HEADER.pack(socket.AF_UNSPEC, 0, index, 0, IFF_UP))
+
+
 def delete_link(netlink: Netlink, index: int) -> None:
     netlink.request(RTM_DELLINK, LINK_HEADER.pack(socket.AF_UNSPEC, 0, index, 0, 0))
 

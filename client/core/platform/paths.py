@@ -84,8 +84,12 @@ class _Uplinks:
     def __init__(self, links: dict[int, Link], addresses: Iterable[LinkAddress]) -> None:
         self._links = {index: link for index, link in links.items()
                        if link.carrier and interface_index(link.name) is None}
-        self._addresses = {(entry.index, entry.address) for entry in addresses if entry.usable}
-        self._versions = sorted({(entry.index, entry.address.version) for entry in addresses
+        known = list(addresses)
+        self._usable = {(entry.index, entry.address) for entry in known if entry.usable}
+        self._anywhere = {address for _, address in self._usable}
+        self._on_loopback = {address for index, address in self._usable if index in links and links[index].loopback}
+        self._numbered = {(entry.index, entry.address.version) for entry in known if not entry.link_scope}
+        self._versions = sorted({(entry.index, entry.address.version) for entry in known
                                  if entry.usable and not entry.link_scope and entry.index in self._links
                                  and not self._links[entry.index].loopback})
 
@@ -93,8 +97,15 @@ class _Uplinks:
         return [index for index, of in self._versions if of == version]
 
     def usable(self, interface: int, source: IpAddress) -> bool:
-        """The source may be another interface's address (weak host model, RFC 1122 §3.3.4.2), if it is usable."""
-        return interface in self._links and any(address == source for _, address in self._addresses)
+        """The source belongs to the interface, to the whole host, or to a neighbour of an unnumbered interface.
+
+        While an uplink's own address is being checked the kernel lends another uplink's, which leads nowhere.
+        """
+        if interface not in self._links:
+            return False
+        if (interface, source) in self._usable or source in self._on_loopback:
+            return True
+        return (interface, source.version) not in self._numbered and source in self._anywhere
 
 
 def _ask(netlink: Netlink, gateway: IpAddress, mark: int, interface: int = 0, flags: int = 0) -> Attributes | None:

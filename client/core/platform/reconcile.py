@@ -14,6 +14,7 @@ from client.core.platform.links import (
     delete_link,
     list_addresses,
     list_links,
+    set_link_down,
     set_link_up,
 )
 from client.core.platform.netlink import Netlink, NetlinkError
@@ -53,8 +54,8 @@ def establish(netlink: Netlink, config: HostConfig) -> int:
     return link.index
 
 
-def withdraw(netlink: Netlink, index: int) -> list[str]:
-    """Remove what connection N has but its interface, which goes with its holder; says what was removed.
+def withdraw(netlink: Netlink, index: int) -> None:
+    """Remove what connection N has but its interface, which goes with its holder and is down until then.
 
     Everything is tried; the first refusal is raised at the end (NetlinkError).
     """
@@ -66,8 +67,8 @@ def withdraw(netlink: Netlink, index: int) -> list[str]:
     if link is not None:
         steps += [partial(delete_address, netlink, link.index, address)
                   for address in list_addresses(netlink, link.index) if address.index == link.index]
-    removed = _try_all(steps)
-    return [f"{removed} rules, routes and addresses of {interface_name(index)}"] if removed else []
+        steps.append(partial(set_link_down, netlink, link.index))
+    _try_all(steps)
 
 
 def withdraw_unknown(netlink: Netlink) -> list[str]:
@@ -118,18 +119,16 @@ def _removals(netlink: Netlink, rules: Iterable[Rule]) -> list[Callable[[], None
     return [partial(delete_rule, netlink, rule) for rule in sorted(rules, key=_build_order, reverse=True)]
 
 
-def _try_all(steps: Iterable[Callable[[], None]]) -> int:
-    """How many did something. Raises the first NetlinkError, when all have been tried."""
-    done, first = 0, None
+def _try_all(steps: Iterable[Callable[[], None]]) -> None:
+    """Raises the first NetlinkError, when all have been tried."""
+    first = None
     for step in steps:
         try:
             step()
-            done += 1
         except NetlinkError as error:
             if error.errno not in _GONE:
                 first = first or error
     if first is not None:
         raise first
-    return done
 
 

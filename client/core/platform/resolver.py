@@ -7,7 +7,6 @@ import asyncio
 import errno
 import secrets
 import socket
-import time
 from collections.abc import Collection, Sequence
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING
@@ -24,7 +23,8 @@ if TYPE_CHECKING:
 TIMEOUT = 5.0            # s, for all names together
 MAX_ADDRESSES = 16
 
-_TRY = 1.0               # s for one server; each is asked twice
+_TRIES = 9               # questions for one name and type
+_PATIENCE = 0.5          # s until the next question
 _SECOND_FAMILY = 0.3     # s that the slower of A and AAAA gets once the other has addresses
 _MAX_MESSAGE = 4096
 _NO_WAY = frozenset((errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL))
@@ -81,32 +81,57 @@ async def _resolve(name: str, servers: list[NameServer], mark: int) -> list[IpAd
 
 
 async def _ask_servers(name: str, kind: str, servers: list[NameServer], mark: int) -> list[IpAddress]:
-    """Every server in turn, twice. An empty list where the name exists without such an address, or not at all."""
+    """An empty list where the name exists without such an address, or not at all.
+
+    Servers are asked in turn, the next (or the same again) when there is no answer soon; the earlier questions stay
+    open meanwhile. Who fails twice is not asked again.
+    """
     import dns.exception
-    import dns.message
     import dns.name
-    import dns.rcode
     try:
         question = dns.name.from_text(name)
     except (dns.exception.DNSException, UnicodeError) as error:
-        raise RoveError(Cause.NAME_NOT_FOUND, f"{name!r} is no host name") from error
-    unreachable = True
-    for server in servers * 2:
-        query = dns.message.make_query(question, kind, id=secrets.randbelow(1 << 16))
-        try:
-            reply = await _exchange(query, server, mark)
-            if reply.rcode() == dns.rcode.NXDOMAIN:
-                return []
-            if reply.rcode() == dns.rcode.NOERROR:
-                return _addresses(reply)
-            unreachable = False
-        except OSError as error:                  # TimeoutError is one
-            unreachable = unreachable and error.errno in _NO_WAY
-        except dns.exception.DNSException:        # a malformed answer, or a chain of aliases without an end
-            unreachable = False
-    if unreachable:
+        raise RoveError(Cause.NAME_NOT_FOUND, f"{name[:80]!r} is no host name") from error
+    failures = dict.fromkeys(servers, 0)
+    pending: dict[asyncio.Task[list[IpAddress]], NameServer] = {}
+    reachable = False
+    try:
+        for number in range(_TRIES):
+            left = [server for server in servers if failures[server] < 2]
+            if not left and not pending:
+                break
+            if left:
+                server = left[number % len(left)]
+                pending[asyncio.ensure_future(_ask(question, kind, server, mark))] = server
+            done, _ = await asyncio.wait(pending, timeout=_PATIENCE, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                server = pending.pop(task)
+                refusal = task.exception()
+                if refusal is None:
+                    return task.result()
+                if not isinstance(refusal, (OSError, dns.exception.DNSException)):
+                    raise refusal
+                failures[server] += 1
+                reachable = reachable or getattr(refusal, "errno", None) not in _NO_WAY
+            reachable = reachable or bool(pending)
+    finally:
+        for task in pending:
+            task.cancel()
+    if not reachable:
         raise RoveError(Cause.NO_NETWORK, "no name server can be reached")
-    raise RoveError(Cause.NAME_NOT_FOUND, f"{name}: the name servers do not answer")
+    raise RoveError(Cause.NAME_NOT_FOUND, f"{name[:80]}: the name servers do not answer")
+
+
+async def _ask(question: "dns.name.Name", kind: str, server: NameServer, mark: int) -> list[IpAddress]:
+    """Raises OSError and DNSException (malformed, or a chain of aliases without an end)."""
+    import dns.message
+    import dns.rcode
+    reply = await _exchange(dns.message.make_query(question, kind, id=secrets.randbelow(1 << 16)), server, mark)
+    if reply.rcode() == dns.rcode.NXDOMAIN:
+        return []
+    if reply.rcode() != dns.rcode.NOERROR:
+        raise OSError(errno.EPROTO, dns.rcode.to_text(reply.rcode()))
+    return _addresses(reply)
 
 
 async def _exchange(query: "dns.message.Message", server: NameServer, mark: int) -> "dns.message.Message":
@@ -123,13 +148,11 @@ async def _over_udp(query: "dns.message.Message", server: NameServer, mark: int)
     import dns.flags
     import dns.message
     loop = asyncio.get_running_loop()
-    deadline = time.monotonic() + _TRY
     with marked_socket(_family(server), socket.SOCK_DGRAM, mark) as sock:
         sock.connect(server.socket_address())     # so that the kernel drops what others send, and tells of ICMP
         await loop.sock_sendall(sock, query.to_wire())
         while True:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
-                data = await loop.sock_recv(sock, _MAX_MESSAGE)
+            data = await loop.sock_recv(sock, _MAX_MESSAGE)
             try:
                 reply = dns.message.from_wire(data)
             except dns.exception.DNSException:
@@ -142,12 +165,11 @@ async def _over_tcp(query: "dns.message.Message", server: NameServer, mark: int)
     import dns.message
     loop = asyncio.get_running_loop()
     with marked_socket(_family(server), socket.SOCK_STREAM, mark) as sock:
-        async with asyncio.timeout(_TRY):
-            await loop.sock_connect(sock, server.socket_address())
-            wire = query.to_wire()
-            await loop.sock_sendall(sock, len(wire).to_bytes(2, "big") + wire)
-            length = int.from_bytes(await _read_exactly(sock, 2), "big")
-            reply = dns.message.from_wire(await _read_exactly(sock, length))
+        await loop.sock_connect(sock, server.socket_address())
+        wire = query.to_wire()
+        await loop.sock_sendall(sock, len(wire).to_bytes(2, "big") + wire)
+        length = int.from_bytes(await _read_exactly(sock, 2), "big")
+        reply = dns.message.from_wire(await _read_exactly(sock, length))
     if not query.is_response(reply):
         raise OSError(errno.EPROTO, "an answer to another question")
     return reply
