@@ -13,7 +13,8 @@ import dns.message
 import dns.query
 import pytest
 
-from tests.lab import accounts, authorized, measure, netns, plan
+from client.model.profile import parse_profile
+from tests.lab import accounts, authorized, measure, netns, plan, profiles, requirements, rove
 from tests.lab.accounts import ACCOUNTS, ROOT
 from tests.lab.host import REPOSITORY
 from tests.lab.lab import Lab
@@ -261,6 +262,48 @@ def test_polkit_knows_the_session(lab_with: Callable[..., Lab], tmp_path_factory
     assert may() == "challenge\n"
     lab.host.sessions.open(USER, remote=True)
     assert may() == "no\n"
+
+
+PROBE = """
+import os, sys
+handle = int(sys.argv[sys.argv.index("--password-fd") + 1])
+print(os.getuid(), os.read(handle, 100).decode(), sys.stdin.read(), sys.argv[1], os.environ["HOME"])
+print(open("/proc/self/cgroup").read())
+print(open("/proc/self/status").read())
+sys.exit(6)
+"""
+
+
+def test_rove_runs_as_a_user_in_a_session(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rove, "ROVE", [sys.executable, "-c", PROBE])
+    done = lab.rove("connect", user="rovetest2", stdin="typed", secrets={"--password-fd": "s3cret"})
+    assert (done.returncode, done.stderr) == (6, "")
+    assert done.stdout.startswith("4712 s3cret\n typed connect /run/home/rovetest2\n")
+    assert f"/session-{lab.prefix}u4712.scope" in done.stdout
+    assert "CapEff:\t0000000000000000" in done.stdout
+    assert 0 < done.elapsed < 10
+    outside = lab.rove("connect", session=False, secrets={"--password-fd": ""})
+    assert "session-" not in outside.stdout
+    monkeypatch.setattr(rove, "ROVE", [sys.executable, "-c", "import time; print('begun', flush=True); time.sleep(60)"])
+    with pytest.raises(LabError, match="begun"):
+        lab.rove("connect", timeout=1)
+
+
+def test_profiles_are_valid(lab: Lab) -> None:
+    for name in ("psk", "cert", "certec", "certed", "mschap", "full", "bad-rogue"):
+        parsed = parse_profile(lab.profile(name, name="work", ike={"dpd": "5s"}).read_text())
+        assert (parsed.name, parsed.gateway.identity, parsed.ike.dpd) == ("work", f"{name}.gw.lab.test", 5.0)
+        assert set(profiles.secrets(name)) == ({"--password-fd"} if parsed.user.auth != "certificate" else set())
+        for file in filter(None, (*parsed.gateway.trust, parsed.user.certificate, parsed.user.key)):
+            command = lab.host.enter("head", "-c1", file, account=USER)
+            assert run(*command, env=lab.host.environment(USER)).stdout == "-"
+
+
+def test_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(requirements._PROGRAMS, "no-such-program", "no-such-package")
+    assert requirements.missing() == "the lab needs: apt-get install --no-install-recommends no-such-package"
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert "root" in requirements.missing()
 
 
 def test_bus_has_the_stock_policy(lab: Lab) -> None:
