@@ -10,8 +10,8 @@ from random import Random
 
 import pytest
 
+from client.core.crypto.algorithms import ESP_SUITES
 from client.core.datapath.base import DataPathEndpoint, Selector
-from client.core.esp.suites import ESP_SUITES
 from client.model.endpoint import Endpoint
 from tests.datapath.network import PORT, End, Pair
 from tests.datapath.peers import endpoint

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
+from client.core.crypto.algorithms import ESP_SUITES, Encr, Integ
 from client.core.esp.hmac_sha2 import HmacSha2
-from client.core.esp.suites import EspSuite, suite_named
 
 NEXT_IPV4 = 4
 NEXT_IPV6 = 41
@@ -62,18 +62,26 @@ def make_sealer(
     ``epoch`` (32 bits) goes into an AEAD's IV before the sequence number: a sender that starts again under the same
     key takes another one, so that no IV comes twice even if its sequence number were lost. Raises ValueError.
     """
-    row = suite_named(suite)
-    row.check_keys(encr_key, integ_key)
-    if row.aead is None:
-        return _CbcSealer(row, spi, encr_key, integ_key, random)
-    return _AeadSealer(row, spi, encr_key, epoch)
+    encr, integ = _rows(suite, encr_key, integ_key)
+    if integ is not None:
+        return _CbcSealer(integ, spi, encr_key, integ_key, random)
+    return _AeadSealer(encr, spi, encr_key, epoch)
 
 
 def make_opener(suite: str, spi: bytes, encr_key: bytes, integ_key: bytes) -> Opener:
     """Raises ValueError for an unknown suite or keys of the wrong length."""
-    row = suite_named(suite)
-    row.check_keys(encr_key, integ_key)
-    return _CbcOpener(row, encr_key, integ_key) if row.aead is None else _AeadOpener(row, encr_key)
+    encr, integ = _rows(suite, encr_key, integ_key)
+    return _AeadOpener(encr, encr_key) if integ is None else _CbcOpener(integ, encr_key, integ_key)
+
+
+def _rows(suite: str, encr_key: bytes, integ_key: bytes) -> tuple[Encr, Integ | None]:
+    rows = ESP_SUITES.get(suite)
+    if rows is None:
+        raise ValueError("unknown ESP suite")
+    encr, integ = rows
+    if len(encr_key) != encr.key_len + encr.salt_len or len(integ_key) != (integ.key_len if integ else 0):
+        raise ValueError("keys do not have the suite's lengths")
+    return rows
 
 
 def _trailers(alignment: int) -> dict[int, tuple[bytes, ...]]:
@@ -89,6 +97,7 @@ _PADDING = bytes(range(1, 256))  # RFC 4303 §2.4
 _HEADER = struct.Struct(">4sIII").pack  # SPI, sequence number, and the IV: epoch, sequence number
 _TRAILERS_4 = _trailers(4)   # right aligned in a 4-octet word (RFC 4303 §2.4)
 _TRAILERS_16 = _trailers(16)  # AES blocks (RFC 3602 §3)
+_CHACHA20_POLY1305 = 28  # IANA: ENCR_CHACHA20_POLY1305
 _AEAD_HEAD = 16
 _TAG = 16
 _BLOCK = 16
@@ -97,7 +106,7 @@ _BLOCK = 16
 class _AeadSealer:
     __slots__ = ("_encrypt", "_epoch", "_salt", "_spi")
 
-    def __init__(self, row: EspSuite, spi: bytes, key: bytes, epoch: int) -> None:
+    def __init__(self, row: Encr, spi: bytes, key: bytes, epoch: int) -> None:
         cipher = _aead(row, key)
         self._encrypt = cipher.encrypt
         self._salt = key[row.key_len :]
@@ -114,7 +123,7 @@ class _AeadSealer:
 class _AeadOpener:
     __slots__ = ("_decrypt", "_salt")
 
-    def __init__(self, row: EspSuite, key: bytes) -> None:
+    def __init__(self, row: Encr, key: bytes) -> None:
         self._decrypt = _aead(row, key).decrypt
         self._salt = key[row.key_len :]
 
@@ -141,10 +150,10 @@ class _CbcSealer:
     _STOCK = 4096  # random octets bought at once: a system call for every 256 packets
 
     def __init__(
-        self, row: EspSuite, spi: bytes, key: bytes, integ_key: bytes, random: Callable[[int], bytes]
+        self, row: Integ, spi: bytes, key: bytes, integ_key: bytes, random: Callable[[int], bytes]
     ) -> None:
         self._encryptor = Cipher(AES(key), CBC(random(_BLOCK))).encryptor()
-        self._mac = HmacSha2(row.mac or "", integ_key)
+        self._mac = HmacSha2(row.hash, integ_key)
         self._icv_len = row.icv_len
         self._random = random
         self._spi = spi
@@ -166,9 +175,9 @@ class _CbcSealer:
 class _CbcOpener:
     __slots__ = ("_decryptor", "_icv_len", "_mac")
 
-    def __init__(self, row: EspSuite, key: bytes, integ_key: bytes) -> None:
+    def __init__(self, row: Integ, key: bytes, integ_key: bytes) -> None:
         self._decryptor = Cipher(AES(key), CBC(bytes(_BLOCK))).decryptor()
-        self._mac = HmacSha2(row.mac or "", integ_key)
+        self._mac = HmacSha2(row.hash, integ_key)
         self._icv_len = row.icv_len
 
     def open(self, packet: memoryview) -> tuple[bytes, int, int]:
@@ -184,9 +193,9 @@ class _CbcOpener:
         return plaintext, _payload_length(plaintext), plaintext[-1]
 
 
-def _aead(row: EspSuite, key: bytes) -> AESGCM | ChaCha20Poly1305:
+def _aead(row: Encr, key: bytes) -> AESGCM | ChaCha20Poly1305:
     secret = key[: row.key_len]
-    return AESGCM(secret) if row.aead == "aes-gcm" else ChaCha20Poly1305(secret)
+    return ChaCha20Poly1305(secret) if row.id == _CHACHA20_POLY1305 else AESGCM(secret)
 
 
 def _payload_length(plaintext: bytes) -> int:
