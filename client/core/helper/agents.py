@@ -150,12 +150,13 @@ class AgentSession:
 
         Raises RoveError: NO_AGENT, PROMPT_CANCELLED, PROMPT_UNANSWERED, CREDENTIAL_UNUSABLE …
         """
-        self.cancel()
         loop = asyncio.get_running_loop()
         end = loop.time() + deadline
         for agent in await self._registry.candidates(self.uid, self._connect_sender):
             remaining = max(0.0, end - loop.time())
-            self._bound = agent.sender          # from here ``cancel`` reaches it, also while it prompts
+            if self._bound != agent.sender:
+                self.cancel()               # the same agent keeps what it may use again
+            self._bound = agent.sender      # from here ``cancel`` reaches it, also while it prompts
             try:
                 return _prepared(await self._registry.call(
                     agent.sender, "Prepare", [self._profile, self._toml, reason, remaining], remaining))

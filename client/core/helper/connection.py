@@ -73,7 +73,7 @@ class Connection:
         self._timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[None] | None = None      # of the attempt under way
         self._questions: set[asyncio.Task[None]] = set()
-        self._host_jobs: asyncio.Queue[HostConfig | None] = asyncio.Queue()
+        self._jobs: set[asyncio.Task[None]] = set()         # that outlive an attempt
         self._gateways: tuple[str, ...] = ()
         self._was_connected = False
         self._host_applied = False
@@ -173,20 +173,13 @@ class Connection:
         """One IKE_SA from nothing to its end. Raises RoveError with why it ended; returns when closed by us."""
         self._change(self._tunnel.to(State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
         loop = asyncio.get_running_loop()
-        opening = loop.create_task(self._open_transport())
-        try:
-            prepared = await self._prepare(reason)
-            self._gateways = await resolve(self._profile.gateway.address, self._around.mark)
-            await opening
-        except BaseException:
-            opening.cancel()
-            with contextlib.suppress(asyncio.CancelledError, RoveError):
-                await opening
-            raise
+        self._over = loop.create_future()
+        self._open_transport()
+        prepared = await self._prepare(reason)
+        self._gateways = await resolve(self._profile.gateway.address, self._around.mark)
         paths = self._paths()
         if not paths:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
-        self._over = loop.create_future()
         config = engine_config(self._profile, prepared, self._around.random,
                                self._tunnel.virtual_ips.addresses)
         self._engine = Ikev2Engine(config, self._around.random)
@@ -201,7 +194,6 @@ class Connection:
                 self._timer.cancel()
             for question in self._questions:
                 question.cancel()
-            self._agent.cancel()
 
     async def _prepare(self, reason: str) -> Prepared:
         """The agent asks for what is missing before IKE_SA_INIT: gateways drop half-open SAs."""
@@ -223,18 +215,23 @@ class Connection:
     def _say_waiting(self) -> None:
         self._change(self._tunnel.to(State.WAITING_FOR_USER, time.time()))
 
-    async def _open_transport(self) -> None:
-        if self._transport is None:
-            transport = Transport(self._around.interface, self._around.mark, Callbacks(
-                self._datagram, self._refused, self._expired,
-                lambda: self._around.log("warning", "the data path died and was restarted with its SAs"),
-                lambda reason: self._finish(RoveError(Cause.INTERNAL, f"data path: {reason}"))))
-            try:
-                await transport.start()
-            except BaseException:
-                await asyncio.shield(transport.close())
-                raise
-            self._transport = transport
+    def _open_transport(self) -> None:
+        """The data path comes up while people type and IKE_SA_INIT travels; what reaches it early waits for it."""
+        if self._transport is not None:
+            return
+        self._transport = Transport(self._around.interface, self._around.mark, Callbacks(
+            self._datagram, self._refused, self._expired,
+            lambda: self._around.log("warning", "the data path died and was restarted with its SAs"),
+            lambda reason: self._finish(RoveError(Cause.INTERNAL, f"data path: {reason}"))))
+        task = asyncio.get_running_loop().create_task(self._transport.start())
+        self._jobs.add(task)
+        task.add_done_callback(self._started_or_not)
+
+    def _started_or_not(self, task: asyncio.Task[None]) -> None:
+        self._jobs.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._finish(error if isinstance(error, RoveError) else RoveError(Cause.INTERNAL, repr(error)))
 
     def _paths(self) -> list[ike.Path]:
         assert self._transport is not None
@@ -428,6 +425,7 @@ class Connection:
         self._step("connected", "")
 
     async def _clean_up(self) -> None:
+        self._agent.cancel()
         if self._host_applied:
             try:
                 await self._around.host.remove(self._around.index)

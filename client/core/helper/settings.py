@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 from client.core.datapath.base import InboundSa, OutboundSa, Selector
 from client.core.helper.agents import Prepared
-from client.core.ikev2.constants import ProtocolId
+from client.core.ikev2.constants import IdType, ProtocolId
 from client.core.ikev2.events import ChildSaInfo, EngineConfig, IpInterface, VirtualIps
 from client.core.ikev2.identity import identity_from_text
 from client.core.ikev2.proposal import (
@@ -18,6 +18,7 @@ from client.core.ikev2.proposal import (
     without_ke,
 )
 from client.core.ikev2.traffic_selector import TrafficSelector
+from client.core.pki.certificate import BadCertificate, parse_certificate
 from client.core.pki.trust import ca_key_hashes
 from client.core.platform.host import HostConfig, RemoteNetwork
 from client.model.cause import Cause, RoveError
@@ -35,8 +36,10 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
     """Raises RoveError(BAD_SETTINGS), which names the key."""
     ike, user = profile.ike, profile.user
     try:
-        local = identity_from_text(user.ike_identity or user.identity or prepared.identity)
+        local = _own_identity(user.ike_identity or user.identity, prepared)
         remote = identity_from_text(profile.gateway.identity)
+    except BadCertificate as error:
+        raise RoveError(Cause.CREDENTIAL_UNUSABLE, str(error)) from error
     except ValueError as error:
         raise RoveError(Cause.BAD_SETTINGS, f"identity: {error}") from error
     if user.auth == "certificate" and not prepared.certificates:
@@ -58,6 +61,13 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         ike_rekey=jittered(ike.lifetime), pfs_groups=_pfs(ike.pfs),
         child_rekey=jittered(ike.child_lifetime), child_expire=ike.child_lifetime * EXPIRE,
         dpd=ike.dpd, mobike=ike.mobike, fragmentation=ike.fragmentation, previous_addresses=previous)
+
+
+def _own_identity(text: str, prepared: Prepared) -> tuple[int, bytes]:
+    """As configured, else the certificate's subject as it is encoded there: gateways compare octets."""
+    if text or not prepared.certificates:
+        return identity_from_text(text)
+    return IdType.DER_ASN1_DN, parse_certificate(prepared.certificates[0]).subject
 
 
 def _proposals(key: str, texts: tuple[str, ...], protocol: ProtocolId) -> tuple[Proposal, ...]:
