@@ -13,10 +13,11 @@ from typing import Any
 
 VERSION = 1
 MAX_BYTES = 256 * 1024
+MAX_DOTS = 512           # in one line: tomllib needs time and memory with the square of a dotted key's parts
 AUTH_METHODS = ("psk", "certificate", "eap-mschapv2")
 _LATER_AUTH = ("smartcard", "eap-md5", "eap-gtc", "eap-tls")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
-_HOST = re.compile(r"(?=.{1,253}$)([A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?\.?)+")
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _DURATION = re.compile(r"(\d{1,7})(s|m|h|d)")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
@@ -86,9 +87,12 @@ def parse_profile(text: str) -> Profile:
     """TOML text → Profile. Raises ProfileError, whose message names the key."""
     if len(text.encode()) > MAX_BYTES:
         raise ProfileError(f"the profile is larger than {MAX_BYTES // 1024} KiB")
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.count(".") > MAX_DOTS:
+            raise ProfileError(f"line {number} is too long: write the list in several lines")
     try:
         tree = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:    # also integers of thousands of digits
         raise ProfileError(f"not TOML: {error}") from error
     return profile_from_dict(tree)
 
@@ -144,6 +148,11 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in _list(value))
 
 
+def _is_name(text: str) -> bool:
+    """A DNS name, by RFC 1123 and with underscores."""
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in text.removesuffix(".").split("."))
+
+
 def _hosts(value: Any) -> tuple[str, ...]:
     hosts = _texts(value)
     if not hosts:
@@ -152,14 +161,14 @@ def _hosts(value: Any) -> tuple[str, ...]:
         try:
             ip_address(host)
         except ValueError:
-            if not _HOST.fullmatch(host):
+            if not _is_name(host):
                 raise ValueError(f"{host!r} is neither a host name nor an address") from None
     return hosts
 
 
 def _domains(value: Any) -> tuple[str, ...]:
     for name in _texts(value):
-        if not _HOST.fullmatch(name):
+        if not _is_name(name):
             raise ValueError(f"{name!r} is not a domain name")
     return _texts(value)
 

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from client.core.helper.owner import SYSTEM, Owner
-from client.core.helper.store import MAX_DOTS, MAX_PROFILES, ProfileStore
+from client.core.helper.store import MAX_PROFILES, ProfileStore
 from client.model.cause import Cause, RoveError
-from client.model.profile import MAX_BYTES
+from client.model.profile import MAX_BYTES, MAX_DOTS
 from tests.helper.world import profile
 
 ALICE, BOB = Owner(1000), Owner(1001)
