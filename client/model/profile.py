@@ -85,7 +85,7 @@ class Profile:
 
 def parse_profile(text: str) -> Profile:
     """TOML text → Profile. Raises ProfileError, whose message names the key."""
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode(errors="surrogatepass")) > MAX_BYTES:
         raise ProfileError(f"the profile is larger than {MAX_BYTES // 1024} KiB")
     for number, line in enumerate(text.split("\n"), 1):
         if line.count(".") > MAX_DOTS:
