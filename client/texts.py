@@ -26,7 +26,7 @@ def error_text(cause: Cause, detail: str = "") -> ErrorState:
     row = CAUSES[cause]
     limit = MAX_GATEWAY_WORDS if row.gateway_words else MAX_DETAIL
     seen = plain(detail, limit)
-    if not seen:
+    if not seen or seen.rstrip(".").casefold() == row.sentence.rstrip(".").casefold():
         message = _translate(row.sentence)
     elif row.with_detail:
         message = _translate(row.with_detail).format(detail=seen)
@@ -96,7 +96,7 @@ CAUSES: dict[Cause, CauseText] = {
         _("The profile's settings cannot be used: {detail}.")),
     Cause.NO_SUCH_PROFILE: CauseText(
         _("There is no such profile."), _("“rove list” shows the profiles there are."),
-        _("There is no such profile: {detail}.")),
+        _("There is no such profile.")),      # what was seen is that there is none
     Cause.NOT_AUTHORISED: CauseText(
         _("You may not do that."),
         _("Use a session at this computer, or ask an administrator.")),

@@ -25,7 +25,7 @@ def test_sentences_are_whole(cause):
         assert shown.message[-1] in ".)”"
         assert shown.advice.endswith(".")
         assert "{" not in shown.message
-        assert detail in shown.message
+        assert detail in shown.message or cause is Cause.NO_SUCH_PROFILE
 
 
 def test_details_are_woven_in():
@@ -33,6 +33,11 @@ def test_details_are_woven_in():
     assert offered in texts.error_text(Cause.NO_COMMON_PROPOSAL, offered).message
     assert "a.example, b.example" in texts.error_text(Cause.GATEWAY_WRONG_NAME, "it has a.example, b.example").message
     assert "2024-01-01" in texts.error_text(Cause.GATEWAY_EXPIRED, "expired 2024-01-01").message
+
+
+def test_a_detail_that_says_no_more_is_left_out():
+    shown = texts.error_text(Cause.GATEWAY_SILENT, "the gateway does not answer")
+    assert shown.message == "The gateway does not answer."
 
 
 def test_a_long_list_of_proposals_is_not_cut():

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from client.bus.connection import (
     CALL_TIMEOUT,
     BusConnection,
+    CallFailed,
     RovedNotRunning,
     new_owner,
     open_bus,
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from dbus_fast import Message
     from dbus_fast.aio import MessageBus
 
-__all__ = ["RovedNotRunning", "VpnClient", "VpnEvent"]
+__all__ = ["CallFailed", "RovedNotRunning", "VpnClient", "VpnEvent"]
 
 # polkit may ask for a password meanwhile, and Disconnect returns only when the host is clean
 PATIENT_TIMEOUT = 180.0
@@ -44,7 +45,7 @@ class VpnEvent:
 
 
 class VpnClient:
-    """``async with VpnClient() as client``. Every method raises RoveError (a refusal) or RovedNotRunning."""
+    """``async with VpnClient() as client``. Every method raises RoveError (also CallFailed) or RovedNotRunning."""
 
     def __init__(self) -> None:
         self._connection: BusConnection | None = None

@@ -24,6 +24,13 @@ class RovedNotRunning(ConnectionError):
     """There is no system bus, no roved on it, or it went away."""
 
 
+class CallFailed(RoveError):
+    """A refusal that is no Cause ("work is not connected", too many calls): ``detail`` is a text for people."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(Cause.INTERNAL, detail)
+
+
 class BusConnection:
     """``on_signal`` gets every message that is no reply; ``on_lost`` is told once when the bus went away."""
 
@@ -128,7 +135,7 @@ def _error(reply: "Message") -> Exception:
     try:
         return RoveError(Cause.from_code(error_code(name) or ""), text)
     except KeyError:
-        return RoveError(Cause.INTERNAL, f"{name}: {text}")
+        return CallFailed(text or name)
 
 
 def _json(text: str) -> Any:

@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def report(error: RoveError | OSError) -> int:
     """Says it on stderr → the exit code."""
-    from client.bus.client import RovedNotRunning
+    from client.bus.client import CallFailed, RovedNotRunning
     from client.cli.screen import Screen
     from client.texts import error_text
     screen = Screen()
@@ -39,6 +39,9 @@ def report(error: RoveError | OSError) -> int:
         return ExitCode.ROVED_NOT_RUNNING.value
     if isinstance(error, OSError):
         screen.error(f"{error.filename or 'rove'}: {error.strerror or error}.")
+        return ExitCode.ERROR.value
+    if isinstance(error, CallFailed):
+        screen.error(f"{error.detail}.")
         return ExitCode.ERROR.value
     shown = error_text(error.cause, error.detail)
     # A time-out of roved itself is not one of the connection's

@@ -5,6 +5,7 @@ import asyncio
 import contextlib
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,15 +25,17 @@ def run_import(options: argparse.Namespace) -> int:
     try:
         imported = _read(options)
     except ImportFailed as error:
-        screen.error(f"{options.file} cannot be imported.")
-        for problem in error.problems:
-            print(f"      {plain(problem)}", file=sys.stderr)
-        return ExitCode.ERROR.value
+        return _cannot(screen, options.file, error.problems)
     if options.system and imported.credentials:
         screen.error("A profile for all users cannot have your certificate or key.", "Import it without --system.")
         return ExitCode.ERROR.value
-    if not options.check:
-        asyncio.run(_import(imported, options.system))
+    try:
+        if not options.check:
+            asyncio.run(_import(imported, options.system))
+    except RoveError as error:
+        if error.cause is not Cause.BAD_SETTINGS:
+            raise
+        return _cannot(screen, options.file, [error.detail])    # the name is taken, too many profiles
     screen.line(f"{'Can be imported as' if options.check else 'Imported'} {screen.paint(imported.name, 'good')}.")
     _summary(screen, imported)
     if not options.check:
@@ -89,6 +92,13 @@ def run_delete(options: argparse.Namespace) -> int:
     credentials.remove(options.name)
     screen.line(f"Deleted {options.name}.")
     return ExitCode.DONE.value
+
+
+def _cannot(screen: Screen, file: str, problems: Sequence[str]) -> int:
+    screen.error(f"{file} cannot be imported.")
+    for problem in problems:
+        print(f"      {plain(problem)}", file=sys.stderr)
+    return ExitCode.ERROR.value
 
 
 def _read(options: argparse.Namespace) -> "Imported":

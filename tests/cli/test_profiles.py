@@ -80,8 +80,10 @@ def test_check_needs_no_roved_and_changes_nothing(rove, file, stored):
 def test_a_refused_import_leaves_no_copies(rove, roved, file, stored):
     roved.answers["ImportProfile"] = RoveError(Cause.BAD_SETTINGS, "there is a profile named work already")
     result = rove("import", str(file))
-    assert result.code == 4
+    assert result.code == 1
     assert "there is a profile named work already" in result.err
+    roved.answers["ImportProfile"] = RoveError(Cause.NOT_AUTHORISED)
+    assert rove("import", str(file)).code == 12
     assert not stored.exists()
 
 
@@ -138,6 +140,9 @@ def test_disconnect_and_rekey(rove, roved):
     assert roved.called("Rekey") == [["work", "child"], ["work", "ike"]]
     roved.answers["Rekey"] = RoveError(Cause.NO_SUCH_PROFILE)
     assert rove("rekey", "other").code == 10
+    roved.answers["Rekey"] = ("org.freedesktop.DBus.Error.Failed", "work is not connected")
+    result = rove("rekey", "work")
+    assert (result.code, result.err) == (1, "rove: work is not connected.\n")
 
 
 @pytest.mark.parametrize("argv", [
