@@ -35,6 +35,7 @@ from client.texts import error_text
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)   # s between attempts; each ± 20 %
 EAP_TIMEOUT = 120.0               # s: a method may ask the user in between
+_BETTER_THAN_TIMEOUT = (Cause.NO_NETWORK, Cause.NAME_NOT_FOUND)
 
 
 class HostPort(Protocol):
@@ -132,8 +133,8 @@ class Connection:
                 await self._attempts()
         except TimeoutError:
             hint = self._hint or RoveError(Cause.TIMEOUT)
-            self._end(RoveError(Cause.TIMEOUT, hint.detail) if hint.cause.exit_code is not Cause.TIMEOUT.exit_code
-                      else hint)
+            better = hint.cause.exit_code is Cause.TIMEOUT.exit_code or hint.cause in _BETTER_THAN_TIMEOUT
+            self._end(hint if better else RoveError(Cause.TIMEOUT, hint.detail))
         except RoveError as error:
             self._end(error)
         except asyncio.CancelledError:
