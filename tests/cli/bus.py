@@ -32,12 +32,19 @@ _CONFIG = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configura
 @contextmanager
 def private_bus(folder):
     """→ its address."""
+    with private_daemon(folder) as (address, _):
+        yield address
+
+
+@contextmanager
+def private_daemon(folder):
+    """→ its address, the process."""
     config = folder / "bus.conf"
     config.write_text(_CONFIG.format(folder=folder))
     daemon = subprocess.Popen(["dbus-daemon", f"--config-file={config}", "--nofork", "--print-address"],
                               stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        yield daemon.stdout.readline().strip()
+        yield daemon.stdout.readline().strip(), daemon
     finally:
         daemon.terminate()
         daemon.wait(10)

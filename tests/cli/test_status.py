@@ -12,6 +12,7 @@ from client.cli.screen import clock, duration, octets
 from client.model.cause import Cause, RoveError
 from client.model.state import ErrorState, State, TunnelState
 from tests.cli import samples
+from tests.cli.bus import FakeRoved, private_daemon
 
 
 def test_status_for_programs_is_what_roved_says(rove, roved):
@@ -132,6 +133,19 @@ def test_watch_for_programs(rove, roved):
 
 def test_an_event_that_is_not_json_ends_it_with_an_error(rove, roved):
     assert run_with_events(rove, roved, ["watch"], "{").code == 1
+
+
+def test_the_bus_goes_away(rove, tmp_path, monkeypatch):
+    with private_daemon(tmp_path) as (address, daemon), FakeRoved(address) as roved:
+        monkeypatch.setenv("DBUS_SYSTEM_BUS_ADDRESS", address)
+
+        async def end(*_):
+            daemon.terminate()
+        roved.after["Subscribe"] = end
+        result = rove("watch")
+        assert result.code == 8
+        # The bus may have had the time to say that roved left it first.
+        assert any(words in result.err for words in ("the system bus went away", "roved ended"))
 
 
 def test_log(rove, roved):
