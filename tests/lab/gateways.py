@@ -68,7 +68,7 @@ CONNECTIONS: dict[str, Section] = {
                "remote-3": {"auth": "eap-mschapv2", "eap_id": "%any"}},
     "full": _eap(children=_child(local_ts="0.0.0.0/0, ::/0")),
     "full4": _eap(pools="v4", children=_child(local_ts="0.0.0.0/0")),
-    "narrow": _eap(children=_child(local_ts="10.10.0.0/25, 10.20.0.0/25[tcp/8080]")),  # of a wider request
+    "narrow": _eap(children=_child(local_ts="10.10.0.0/25, 10.20.0.0/25[6/8080]")),  # of a wider request
     "nopfs": _eap(children=_child(esp_proposals="aes256gcm16")),
     "rekey": _eap(rekey_time="40s", over_time="10s", rand_time="0s",
                   children=_child(rekey_time="20s", life_time="30s", rand_time="0s")),
