@@ -120,6 +120,7 @@ def test_the_algorithm_is_one_that_the_peer_takes(key, hashes_of_peer, expected)
 
 def test_the_order_is_that_of_the_caller():
     assert auth.choose_signature(("rsa-pss-sha512", "rsa-pkcs1-sha256"), ALL) == "rsa-pss-sha512"
+    assert auth.choose_signature(("falcon-512", "ecdsa-256"), ALL) == "ecdsa-256"
     assert auth.choose_signature((), ALL) is None
 
 

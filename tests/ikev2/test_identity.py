@@ -68,6 +68,13 @@ def test_names_with_commas_are_escaped():
     assert identity_from_text(r"CN=Doe\, John") == (IdType.DER_ASN1_DN, data)
 
 
+def test_names_with_an_address_in_them():
+    data = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "alice"),
+                      x509.NameAttribute(NameOID.EMAIL_ADDRESS, "alice@lab.test")]).public_bytes()
+    assert identity_from_text("E=alice@lab.test, CN=alice") == (IdType.DER_ASN1_DN, data)
+    assert identity_to_text(IdType.DER_ASN1_DN, data) == "E=alice@lab.test,CN=alice"
+
+
 @quick
 @given(st.integers(0, 255), st.binary(max_size=2000))
 def test_whatever_a_peer_sends_can_be_shown(id_type, data):

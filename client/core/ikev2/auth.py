@@ -45,10 +45,12 @@ def eap_auth(prf_id: int | str, key: bytes, octets: bytes) -> bytes:
 def choose_signature(supported: Sequence[str], peer_hashes: frozenset[int] | None) -> str | None:
     """The first of ``supported`` (SIGNATURES keys, best first) that the peer takes, None when there is none.
 
+    Names that are none are passed over: they come from an agent that may be newer.
+
     Method 14 only with a hash that the peer announced (RFC 7427 §4); the methods that need no announcement are for
     peers that announce nothing, or nothing of use.
     """
-    rows = [(name, SIGNATURES[name]) for name in supported]
+    rows = [(name, SIGNATURES[name]) for name in supported if name in SIGNATURES]
     announced = peer_hashes or frozenset()
     for name, row in rows:
         if row.method == AuthMethod.DIGITAL_SIGNATURE and row.hash_id in announced:
