@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import textwrap
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+PATIENCE = 20   # s
 RESOLV = "# the uplink's\nnameserver 192.0.2.53\nsearch home.example\noptions ndots:1\n"
 NSSWITCH = "passwd: files\ngroup: files\nhosts: files dns\n"
 # The uplinks: name, own address, router's address, the same for IPv6, metric.
@@ -28,6 +30,8 @@ class Driver:
         """Execute ``source`` (``await`` works); what it leaves in ``result``. Fails with its traceback."""
         self.process.stdin.write(json.dumps(textwrap.dedent(source)) + "\n")
         self.process.stdin.flush()
+        ready, _, _ = select.select([self.process.stdout], [], [], PATIENCE)
+        assert ready, f"no answer within {PATIENCE} s"
         answer = json.loads(self.process.stdout.readline() or '{"error": "the driver is gone", "traceback": ""}')
         if "error" in answer:
             raise AssertionError(f"{answer['error']}\n{answer['traceback']}")

@@ -58,7 +58,8 @@ async def find_resolved() -> AsyncIterator[Resolved | None]:
     bus = None
     try:
         try:
-            bus = await asyncio.wait_for(MessageBus(bus_type=BusType.SYSTEM).connect(), _TIMEOUT)
+            bus = MessageBus(bus_type=BusType.SYSTEM)
+            await asyncio.wait_for(bus.connect(), _TIMEOUT)
             runs = await _call(bus, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
                                "NameHasOwner", "s", [_NAME])
         except (OSError, ValueError, EOFError, TimeoutError):   # dbus-fast's own errors are ValueErrors
