@@ -13,7 +13,8 @@ BUS = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration
  "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig><type>system</type><listen>unix:path={folder}/bus</listen><auth>EXTERNAL</auth>
 <policy context="default"><allow user="*"/><allow own="*"/><allow send_destination="*"/><allow receive_type="signal"/>
-<allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/></policy></busconfig>
+<allow receive_type="method_call"/><allow receive_type="method_return"/><allow receive_type="error"/></policy>
+</busconfig>
 """
 RESOLVED = """
     from dbus_fast import BusType, Message, MessageType
