@@ -81,7 +81,6 @@ IMPURE = {
 # library → the layers that may use it, and why only those
 LIBRARIES = {
     "dbus_fast": (("bus", "agent", "cli", "core.helper", "core.platform"), "the core is below the bus"),
-    "pyroute2": (("core.platform",), "only the host layer speaks netlink (and it costs 185 ms to import)"),
     "dns": (("core.platform",), "names are looked up over marked sockets on the uplink, in one place"),
     "pkcs11": (("agent",), "a token's library is loaded into the user's process, never into root's"),
     "keyring": (("agent",), "stored secrets are the user's"),

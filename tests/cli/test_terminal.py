@@ -152,7 +152,7 @@ def test_errors_alone_go_to_stderr(roved, as_root):
     assert "\x1b" not in result.stdout
 
 
-HEAVY = {"cryptography", "pyroute2", "tomlkit", "dns", "client.agent.service", "client.importers"}
+HEAVY = {"cryptography", "tomlkit", "dns", "client.agent.service", "client.importers"}
 
 
 @pytest.mark.parametrize(("argv", "unwanted"), [

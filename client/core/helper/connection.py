@@ -177,7 +177,8 @@ class Connection:
         self._over = loop.create_future()
         self._open_transport()
         prepared = await self._prepare(reason)
-        self._gateways = await resolve(self._profile.gateway.address, self._around.mark)
+        self._gateways = await resolve(self._profile.gateway.address, self._around.mark,
+                                       self._tunnel.virtual_ips.dns)
         paths = self._paths()
         if not paths:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
