@@ -18,7 +18,7 @@ def imported(lab: Lab, connection: str, user: str = "rovetest1", **changes: Any)
 
 
 def connect(lab: Lab, name: str, connection: str = "", timeout: float = 20, **options: Any) -> Done:
-    """``rove connect`` to its end, well or not. ``connection`` says whose secrets where the profile has another name."""
+    """``rove connect`` to its end, well or not; ``connection`` says whose secrets, where the name does not."""
     options.setdefault("secrets", profiles.secrets(connection or name))
     return lab.rove("connect", name, "--timeout", f"{timeout:g}", **options)
 

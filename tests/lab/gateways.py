@@ -17,6 +17,8 @@ PSK = "correct horse battery staple"
 PPK_ID, PPK = "ppk1@lab.test", "0x000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f"
 SPLIT_DOMAINS = ("corp.lab.test", "lab.internal")
 
+_GROUPS = "modp2048-modp3072-modp4096-ecp256-ecp384-ecp521-curve25519"
+
 IKE: Section = {
     "version": "2", "encap": "yes", "mobike": "yes", "fragmentation": "yes", "dpd_delay": "10s", "send_certreq": "yes",
     "send_cert": "always", "unique": "no", "rekey_time": "4h", "pools": "v4, v6",
@@ -29,7 +31,9 @@ CHILD: Section = {
     # each selector must hold an address of the gateway, or kernel-libipsec answers TS_UNACCEPTABLE
     "local_ts": "10.10.0.0/24, 10.20.0.0/24, fd10::/48", "rekey_time": "1h", "mode": "tunnel",
     "esp_proposals": "aes256gcm16-ecp256-curve25519-modp2048,aes256gcm16,aes128gcm16,chacha20poly1305,"
-                     "aes256-sha256,aes256-sha384,aes256-sha512,aes128-sha1",
+                     "aes256-sha256,aes256-sha384,aes256-sha512,aes128-sha1,"
+                     f"aes128gcm16-aes256gcm16-chacha20poly1305-{_GROUPS},"
+                     f"aes128-aes256-sha256-sha384-sha512-{_GROUPS},aes128-sha256-sha384-sha512",
 }
 
 
