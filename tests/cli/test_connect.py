@@ -70,15 +70,15 @@ def test_roved_that_forgets_the_time(rove, roved, monkeypatch):
 
 
 def test_people_may_take_their_time(rove, roved, monkeypatch):
-    monkeypatch.setattr(connect, "GRACE", 0.1)
+    monkeypatch.setattr(connect, "GRACE", 0.5)
 
     async def after(fake, _sender, *_arguments):
         waiting = TunnelState("work", State.WAITING_FOR_USER.value, samples.at())
         await fake.emit(samples.state_event(waiting))
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(1.2)
         await fake.emit(samples.state_event(replace(waiting, state="connecting")), *CONNECTED)
     roved.after["Connect"] = after
-    assert rove("connect", "work", "--timeout", "0.1").code == 0
+    assert rove("connect", "work", "--timeout", "0.5").code == 0
 
 
 @pytest.mark.parametrize(("state", "code"), [

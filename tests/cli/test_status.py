@@ -26,7 +26,7 @@ def test_status_for_people(rove, roved):
     roved.answers["Status"] = samples.status(samples.connected())
     lines = rove("status").out.splitlines()
     assert lines[0].startswith("work  connected since ")
-    assert lines[0].endswith("(12 min)") or lines[0].endswith("(12 min 0 s)")
+    assert "(12 min" in lines[0]
     assert [line.strip() for line in lines[1:5]] == [
         "gateway    vpn.example.org at 203.0.113.5 port 4500",
         "path       wifi0, 192.168.1.5 → 203.0.113.5, UDP, behind NAT",
