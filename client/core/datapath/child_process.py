@@ -10,6 +10,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cryptography import __file__ as _CRYPTO
+
 from client.core.datapath.control import MAX_MESSAGE, ControlError, decode, encode
 from client.core.datapath.messages import Message
 from client.model.cause import Cause, RoveError
@@ -18,6 +20,8 @@ DEFAULT_USER = "rove-datapath"
 FALLBACK_USER = "nobody"
 
 _MODULE = "client.core.datapath.child"
+# Where roved itself found them. Without the site module (-S) the child is ready a fifth sooner.
+_IMPORT_PATH = os.pathsep.join(str(Path(file).resolve().parents[up]) for file, up in ((__file__, 3), (_CRYPTO, 1)))
 _MAX_BATCH = 64
 _CONTROL_BUFFER = 1 << 20  # installing every SA with many selectors fits, so that sending never waits
 
@@ -60,13 +64,13 @@ class ChildProcess:
             passed = (tun, theirs.fileno(), page, *udp)
             numbers = (*account, os.getpid(), *passed)
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-s", "-m", _MODULE, *map(str, numbers)],
+                [sys.executable, "-S", "-P", "-m", _MODULE, *map(str, numbers)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=passed,
                 start_new_session=True,
                 cwd="/",
-                env={"PYTHONPATH": str(Path(__file__).resolve().parents[3]), "LC_ALL": "C.UTF-8"},
+                env={"PYTHONPATH": _IMPORT_PATH, "LC_ALL": "C.UTF-8"},
             )
         self.pid = self._process.pid
         self._pidfd = os.pidfd_open(self.pid)
