@@ -38,7 +38,8 @@ def test_users_see_their_own_and_the_machines_lines_in_order(book):
     book.write(SYSTEM, "office", "info", "four")
     assert texts(book.since(0, 1000)) == ["one", "two", "four"]
     assert texts(book.since(1003, 1001)) == ["three", "four"]
-    assert book.since(0, 1000)[1].to_json() == {"time": 1002.0, "connection": "work", "level": "error", "text": "two"}
+    assert book.since(0, 1000)[1].to_json() == {
+        "time": "1970-01-01T00:16:42.000Z", "connection": "work", "level": "error", "text": "two"}
 
 
 def test_every_line_is_told_and_logged(book, caplog):

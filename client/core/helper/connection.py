@@ -29,7 +29,7 @@ from client.core.platform.resolver import resolve
 from client.model.cause import Cause, Finding, Retry, RoveError
 from client.model.endpoint import Endpoint
 from client.model.profile import Profile
-from client.model.state import DnsState, State, TunnelState
+from client.model.state import DnsState, State, TunnelState, rfc3339
 from client.texts import error_text
 
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
@@ -216,6 +216,8 @@ class Connection:
 
     def _say_waiting(self) -> None:
         self._change(self._tunnel.to(State.WAITING_FOR_USER, time.time()))
+        self._around.event({"kind": "prompt", "what": f"what {self._profile.name} needs to log in",
+                            "deadline": rfc3339(time.time() + PREPARE_DEADLINE)})
 
     def _open_transport(self) -> None:
         """The data path comes up while people type and IKE_SA_INIT travels; what reaches it early waits for it."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from client.core.helper.owner import Owner
+from client.model.state import rfc3339
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 MAX_LINES = 1000          # per connection
@@ -36,7 +37,7 @@ class Line:
     text: str
 
     def to_json(self) -> dict[str, Any]:
-        return {"time": self.time, "connection": self.connection, "level": self.level, "text": self.text}
+        return {"time": rfc3339(self.time), "connection": self.connection, "level": self.level, "text": self.text}
 
 
 class LogBook:
