@@ -97,8 +97,6 @@ class Attempt:
                 self._step(fields)
                 if fields.get("step") == "connected":
                     return self._connected()
-            case "prompt":
-                self._screen.line(f"Waiting for you: {plain(str(fields.get('what', '')))}")
             case "error" if fields.get("final"):
                 return self._failed(fields)
             case "error":
