@@ -30,6 +30,7 @@ from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.ike_sa_init import IkeSaInit
 from client.core.ikev2.message import Message
 from client.core.ikev2.payloads import AUTH, CERT, CERTREQ, CP, EAP, SA, IDi, IDr, Notify, Payload, TSi, TSr
+from client.core.ikev2.proposal import proposal_name, without_ke
 from client.core.ikev2.timers import Timer
 from client.model.cause import Cause
 
@@ -176,7 +177,7 @@ class IkeAuth:
         elif error.type == NotifyType.AUTHENTICATION_FAILED:
             self._ctx.fail(Cause.USER_REFUSED, "AUTHENTICATION_FAILED")
         else:
-            self._ctx.fail(CHILD_CAUSES.get(error.type, Cause.PROTOCOL_ERROR), error.type_name)
+            self._ctx.fail(*self._why_no_tunnel(error, Cause.PROTOCOL_ERROR))
 
     def _eap(self, payload: EAP) -> None:
         ctx = self._ctx
@@ -221,8 +222,7 @@ class IkeAuth:
             ctx.emit(Progress("user-authenticated"))
         if message.get(SA) is None or message.get(TSi) is None or message.get(TSr) is None:
             error = next((n for n in message.notifies() if n.is_error), None)
-            cause = CHILD_CAUSES.get(error.type, Cause.CHILD_FAILED) if error else Cause.CHILD_FAILED
-            ctx.close_with(sa, cause, error.type_name if error else "no CHILD_SA in the response", now)
+            ctx.close_with(sa, *self._why_no_tunnel(error, Cause.CHILD_FAILED), now)
             return
         virtual_ips = read_config_reply(message.get(CP))
         try:
@@ -232,6 +232,15 @@ class IkeAuth:
             ctx.close_with(sa, CHILD_CAUSES.get(error.notify, Cause.CHILD_FAILED), str(error), now)
             return
         self._establish(child, virtual_ips, now)
+
+    def _why_no_tunnel(self, error: Notify | None, otherwise: Cause) -> tuple[Cause, str]:
+        if error is None:
+            return otherwise, "no CHILD_SA in the response"
+        cause = CHILD_CAUSES.get(error.type, otherwise)
+        if cause is Cause.CHILD_NO_PROPOSAL:
+            offered = ", ".join(proposal_name(without_ke(p)) for p in self._ctx.config.esp_proposals)
+            return cause, f"offered: {offered}"
+        return cause, error.type_name
 
     def _establish(self, child: ChildSa, virtual_ips: VirtualIps, now: float) -> None:
         ctx, sa = self._ctx, self._sa
