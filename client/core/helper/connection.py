@@ -79,6 +79,7 @@ class Connection:
         self._was_connected = False
         self._host_applied = False
         self._closing = False
+        self._cleaning = False
         self._hint: RoveError | None = None                 # the best-known reason, for --timeout
         self._network_changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -121,9 +122,10 @@ class Connection:
             if self._over is not None:
                 await asyncio.wait([self._over], timeout=4.0)
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            # Whoever has come to cleaning up by himself must not be torn out of it.
+            if not self._cleaning:
+                self._task.cancel()
+            await asyncio.wait([self._task])
 
     # --- attempts ---
 
@@ -131,6 +133,7 @@ class Connection:
         try:
             async with asyncio.timeout(self._timeout or None) as self._deadline:
                 await self._attempts()
+            self._disconnected()
         except TimeoutError:
             hint = self._hint or RoveError(Cause.TIMEOUT)
             better = hint.cause.exit_code is Cause.TIMEOUT.exit_code or hint.cause in _BETTER_THAN_TIMEOUT
@@ -138,12 +141,13 @@ class Connection:
         except RoveError as error:
             self._end(error)
         except asyncio.CancelledError:
-            self._change(self._tunnel.to(State.DISCONNECTED, time.time(), error=None))
+            self._disconnected()
         except Exception as error:
             self._around.log("error", f"internal error: {error!r}")
             self._end(RoveError(Cause.INTERNAL, repr(error)))
             raise
         finally:
+            self._cleaning = True
             await asyncio.shield(self._clean_up())
 
     async def _attempts(self) -> None:
@@ -416,13 +420,12 @@ class Connection:
         task.add_done_callback(self._answered)
 
     async def _apply(self, config: HostConfig) -> None:
+        self._host_applied = True
         try:
             findings = await self._around.host.apply(config)
         except RoveError as error:
             self._finish(error)
             return
-        finally:
-            self._host_applied = True
         self._was_connected = True
         self._deadline.reschedule(None)
         self._change(self._tunnel.found(*findings).to(State.CONNECTED, time.time()))
@@ -461,6 +464,10 @@ class Connection:
         self._around.log("error" if final else "warning", f"{error.cause.code}: {text.message}")
         self._around.event({"kind": "error", "code": text.code, "stage": text.stage, "message": text.message,
                             "advice": text.advice, "exit_code": error.cause.exit_code.value, "final": final})
+
+    def _disconnected(self) -> None:
+        self._change(self._tunnel.to(State.DISCONNECTED, time.time(), path=None, virtual_ips=ike.VirtualIps(),
+                                     dns=DnsState(), spis=(b"", b""), children=(), error=None))
 
     def _end(self, error: RoveError) -> None:
         self._change(self._tunnel.to(State.FAILED, time.time(), spis=(b"", b""), children=(),
