@@ -8,9 +8,8 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from importlib.util import find_spec
 from pathlib import Path
-
-from cryptography import __file__ as _CRYPTO
 
 from client.core.datapath.control import MAX_MESSAGE, ControlError, decode, encode
 from client.core.datapath.messages import Message
@@ -20,8 +19,6 @@ DEFAULT_USER = "rove-datapath"
 FALLBACK_USER = "nobody"
 
 _MODULE = "client.core.datapath.child"
-# Where roved itself found them. Without the site module (-S) the child is ready a fifth sooner.
-_IMPORT_PATH = os.pathsep.join(str(Path(file).resolve().parents[up]) for file, up in ((__file__, 3), (_CRYPTO, 1)))
 _MAX_BATCH = 64
 _CONTROL_BUFFER = 1 << 20  # installing every SA with many selectors fits, so that sending never waits
 
@@ -70,7 +67,7 @@ class ChildProcess:
                 pass_fds=passed,
                 start_new_session=True,
                 cwd="/",
-                env={"PYTHONPATH": _IMPORT_PATH, "LC_ALL": "C.UTF-8"},
+                env={"PYTHONPATH": _import_path(), "LC_ALL": "C.UTF-8"},
             )
         self.pid = self._process.pid
         self._pidfd = os.pidfd_open(self.pid)
@@ -121,3 +118,9 @@ class ChildProcess:
             self._read()  # its last words
         self.hang_up()
         self._on_exit(self._reason or f"it ended with status {self._process.returncode}")
+
+
+def _import_path() -> str:
+    """Where roved itself finds what the child needs: without the site module (-S) it is ready a fifth sooner."""
+    found = [spec.origin for spec in map(find_spec, ("client", "cryptography")) if spec and spec.origin]
+    return os.pathsep.join(str(Path(origin).resolve().parents[1]) for origin in found)

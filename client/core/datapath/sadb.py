@@ -93,12 +93,12 @@ class OutboundState(SaState):
 
 
 class OutboundTable:
-    """The newest SA whose selectors match carries a packet."""
+    """The newest SA whose selectors match carries a packet. ``plain``: the addresses alone decide which."""
 
     def __init__(self) -> None:
         self._sas: list[OutboundState] = []
         self._flows: dict[FlowKey, OutboundState | None] = {}
-        self._plain = True
+        self.plain = True
 
     def add(self, state: OutboundState) -> None:
         self.remove(state.spi)
@@ -111,7 +111,7 @@ class OutboundTable:
 
     def carrier(self, packet: bytes | memoryview) -> tuple[OutboundState | None, int]:
         """(the SA, the packet's length); length -1 says malformed."""
-        key, length = flow_of(packet, self._plain)
+        key, length = flow_of(packet, self.plain)
         if key is None:
             return None, -1
         try:
@@ -127,7 +127,7 @@ class OutboundTable:
 
     def _changed(self) -> None:
         self._flows.clear()
-        self._plain = all(addresses_only(sa.source) and addresses_only(sa.destination) for sa in self._sas)
+        self.plain = all(addresses_only(sa.source) and addresses_only(sa.destination) for sa in self._sas)
 
 
 def flow_of(packet: bytes | memoryview, plain: bool) -> tuple[FlowKey | None, int]:

@@ -61,7 +61,10 @@ class OffloadTun(Tun):
         self._owner: object = None
 
     def read(self) -> bytes:
-        return super().read()[VNET_HEADER:]
+        packet = os.read(self.fd, self._size)
+        if len(packet) == self._size:
+            self._size = _MAX_READ
+        return packet[VNET_HEADER:]
 
     def extend(self, packet: bytes, length: int, owner: object) -> bool:
         run = self._run
