@@ -68,9 +68,6 @@ class End:
     def ip(self, *arguments: str) -> None:
         run("ip", "-n", self.namespace, *arguments)
 
-    def exec(self, *command: str, check: bool = True, timeout: float = 60) -> subprocess.CompletedProcess[str]:
-        return run("ip", "netns", "exec", self.namespace, *command, check=check, timeout=timeout)
-
     def socket(self, family: int, kind: int, protocol: int = 0) -> socket.socket:
         return within(self.namespace, lambda: socket.socket(family, kind, protocol))
 
