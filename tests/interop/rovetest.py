@@ -45,3 +45,13 @@ def status(lab: Lab, name: str, user: str = "rovetest1") -> dict[str, Any]:
 
 def state(lab: Lab, name: str, user: str = "rovetest1") -> str:
     return str(status(lab, name, user)["state"])
+
+
+def connect_through_loss(lab: Lab, connection: str, seed: int, permille: int = 300, timeout: float = 30) -> Done:
+    """One connect of an imported profile while ``permille`` of the packets are lost each way, and its end without."""
+    lab.loss("wifi", permille, seed=seed)
+    try:
+        return connect(lab, connection, timeout=timeout)
+    finally:
+        lab.loss("wifi", 0)
+        lab.rove("disconnect", connection)
