@@ -28,6 +28,7 @@ class Attempt:
     secret: str = field(default="", repr=False)
     credential: Credential | None = None
     eap: EapPeer | None = field(default=None, repr=False)
+    tried: bool = False         # the gateway has seen something of the secret that it may count as a failure
     accepted: bool = False
 
     def start_eap(self, random: Callable[[int], bytes]) -> None:

@@ -118,6 +118,7 @@ class AgentService:
         """One EAP packet of the gateway → (response or empty, MSK or empty)."""
         attempt = self._attempt(name, "eap-mschapv2")
         assert attempt.eap is not None
+        attempt.tried = True
         try:
             result = attempt.eap.receive(packet)
         except EapError as error:
@@ -193,12 +194,15 @@ class AgentService:
     # --- holding ---
 
     def _reusable_secret(self, profile: Profile, reason: str) -> str:
-        """The secret that this very profile was accepted with, unless the user starts anew; else empty."""
+        """What this very profile's attempt was given and no gateway refused; else empty.
+
+        A refused PSK ends the attempt by ``cancel``. A password that was tried must have been accepted, and holds
+        until the user starts anew: another try might lock the account.
+        """
         held = self._attempts.get(profile.name)
-        if (held is None or not held.accepted or held.profile != profile or reason == "connect"
-                or self._clock() - held.prepared_at >= VALID_FOR):
+        if held is None or held.profile != profile or self._clock() - held.prepared_at >= VALID_FOR:
             return ""
-        return held.secret
+        return held.secret if not held.tried or (held.accepted and reason != "connect") else ""
 
     def _attempt(self, name: str, method: str) -> Attempt:
         attempt = self._attempts.get(name)

@@ -99,16 +99,20 @@ def test_a_refused_password_is_forgotten_and_the_next_prompt_says_why() -> None:
     run(scenario)
 
 
-@pytest.mark.parametrize(("reason", "cancelled", "accepted", "asked"), [
-    ("reconnect", False, True, 1), ("reauth", False, True, 1),
-    ("connect", False, True, 2), ("reconnect", True, True, 2), ("reconnect", False, False, 2)])
-def test_only_an_accepted_secret_that_was_not_cancelled_is_used_again(
-        reason: str, *, cancelled: bool, accepted: bool, asked: int) -> None:
+@pytest.mark.parametrize(("reason", "cancelled", "tried", "asked"), [
+    ("reconnect", False, "accepted", 1), ("reauth", False, "accepted", 1), ("connect", False, "accepted", 2),
+    ("reconnect", True, "accepted", 2), ("reconnect", False, "half", 2), ("connect", False, "half", 2),
+    ("connect", False, "no", 1), ("reconnect", False, "no", 1), ("connect", True, "no", 2)])
+def test_a_secret_that_may_have_been_refused_or_was_cancelled_is_not_used_again(
+        reason: str, *, cancelled: bool, tried: str, asked: int) -> None:
     async def scenario() -> None:
         service, prompter = agent("pw", "pw")
         await service.prepare("work", EAP_PROFILE, "connect", 30.0)
-        if accepted:
-            await log_in(service, MsChapServer("alice@lab.test", "pw", CHALLENGE))
+        first = MsChapServer("alice@lab.test", "pw", CHALLENGE)
+        if tried == "accepted":
+            await log_in(service, first)
+        elif tried == "half":
+            await service.eap("work", first.start())
         if cancelled:
             await service.cancel("work")
         await service.prepare("work", EAP_PROFILE, reason, 30.0)
