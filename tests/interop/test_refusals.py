@@ -1,4 +1,4 @@
-"""What a real gateway refuses, and what of it Rove refuses: one attempt, a plain sentence, an exit code, no secret told."""
+"""What a gateway refuses, and what of it Rove refuses: one attempt, a plain sentence, an exit code, no secret told."""
 
 import re
 import time
