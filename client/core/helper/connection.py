@@ -203,15 +203,17 @@ class Connection:
 
     async def _prepare(self, reason: str) -> Prepared:
         """The agent asks for what is missing before IKE_SA_INIT: gateways drop half-open SAs."""
-        asked = asyncio.get_running_loop().call_later(0.5, self._say_waiting)
+        loop = asyncio.get_running_loop()
+        asked = loop.call_later(0.5, self._say_waiting)
+        began, due = loop.time(), self._deadline.when()
         try:
-            # A person's time does not count against --timeout: it is for the gateway.
+            # A person's time does not count against --timeout: it is for the gateway, and for all attempts together.
             self._deadline.reschedule(None)
             prepared = await self._agent.prepare(reason, PREPARE_DEADLINE)
         finally:
             asked.cancel()
-            if self._timeout and not self._was_connected:
-                self._deadline.reschedule(asyncio.get_running_loop().time() + self._timeout)
+            if due is not None:
+                self._deadline.reschedule(due + loop.time() - began)
         if self._tunnel.state is State.WAITING_FOR_USER:
             self._change(self._tunnel.to(
                 State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
