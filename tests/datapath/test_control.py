@@ -7,11 +7,13 @@ from hypothesis import strategies as st
 from client.core.datapath.base import DataPathEndpoint, InboundSa, OutboundSa, Selector
 from client.core.datapath.control import ControlError, decode, encode
 from client.core.datapath.messages import (
+    Checkpoint,
     HardExpired,
     IkeReceived,
     InstallInbound,
     InstallOutbound,
     Message,
+    Reached,
     Ready,
     Rebind,
     Remove,
@@ -35,11 +37,13 @@ MESSAGES: list[Message] = [
     Rebind(DataPathEndpoint(HERE, THERE)),
     Rebind(DataPathEndpoint(Endpoint("", 0), THERE)),
     SetKeepalive(20_000),
+    Checkpoint(7),
     Ready(),
     IkeReceived(HERE, THERE, bytes(range(200))),
     SoftExpired(SPI),
     HardExpired(SPI),
     SendRefused(THERE, 111),
+    Reached(0xFFFF_FFFF),
 ]
 
 

@@ -1,6 +1,8 @@
 """Two data paths over real TUN devices, in namespaces that the test makes and removes: what they carry."""
 
 import asyncio
+import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -66,6 +68,27 @@ def test_tcp_arrives_whole(offload: bool):
 
     with Pair("dpo", offload=offload) as both:
         run(scenario(both))
+
+
+def test_it_says_when_what_it_was_told_is_in_force(ends: tuple[End, End]):
+    """Never while the child has not come to it; a child that dies holds nobody up."""
+
+    async def scenario() -> None:
+        async with tunnel(ends) as ((first, _), _):
+            settled = asyncio.Event()
+            first.when_settled(settled.set)
+            await asyncio.wait_for(settled.wait(), 5)
+            assert first.pid is not None
+            os.kill(first.pid, signal.SIGSTOP)
+            settled.clear()
+            first.when_settled(settled.set)
+            await asyncio.sleep(0.2)
+            assert not settled.is_set()
+            os.kill(first.pid, signal.SIGKILL)
+            await asyncio.wait_for(settled.wait(), 5)
+            assert await ping(ends[0], ends[1].inner4) == 3
+
+    run(scenario())
 
 
 def test_an_outer_packet_above_the_mtu_is_fragmented(ends: tuple[End, End]):

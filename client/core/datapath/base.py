@@ -4,6 +4,7 @@ One data path serves one connection: one TUN device, one pair of UDP sockets (IP
 It owns reading those sockets and splits IKE from ESP by the non-ESP marker (RFC 3948 §2.2).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -97,5 +98,7 @@ class DataPath(Protocol):
     def set_keepalive(self, interval: float) -> None:
         """NAT keepalives (one 0xFF octet, RFC 3948 §2.3) after ``interval`` s without ESP or IKE; 0 = none."""
     def send_ike(self, data: bytes, endpoint: DataPathEndpoint) -> None: ...
+    def when_settled(self, then: Callable[[], None]) -> None:
+        """Calls ``then`` once everything said so far is in force: SAs carry packets, removed ones do not."""
     def stats(self) -> DataPathStats: ...
     async def close(self) -> None: ...

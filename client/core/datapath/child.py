@@ -12,7 +12,7 @@ import time
 from collections import deque
 
 from client.core.datapath.control import MAX_MESSAGE, ControlError, decode, encode
-from client.core.datapath.messages import HardExpired, Message, Ready, SoftExpired
+from client.core.datapath.messages import Checkpoint, HardExpired, Message, Reached, Ready, SoftExpired
 from client.core.datapath.page import MAX_SAS, Page
 from client.core.datapath.privileges import PrivilegeError, close_all_but, drop_privileges
 from client.core.datapath.python import PacketLoop
@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
     loop.watch(control_fd)
     teller.tell(Ready())
     try:
-        while not loop.step(_IDLE) or _obey(teller.control, loop):
+        while not loop.step(_IDLE) or _obey(teller, loop):
             teller.flush()
     except (ControlError, ValueError) as error:  # never with the octets that were wrong: they may be keys
         print(f"rove-datapath: {error}", file=sys.stderr)
@@ -68,7 +68,7 @@ class _Teller:
 
     def tell(self, message: Message) -> None:
         self.flush()
-        if not self._try(message) and isinstance(message, SoftExpired | HardExpired):
+        if not self._try(message) and isinstance(message, SoftExpired | HardExpired | Reached):
             self._kept.append(message)
 
     def flush(self) -> None:
@@ -83,18 +83,22 @@ class _Teller:
         return True
 
 
-def _obey(control: socket.socket, loop: PacketLoop) -> bool:
+def _obey(teller: _Teller, loop: PacketLoop) -> bool:
     """Take what roved says; False when it has gone."""
     for _ in range(_MAX_CONTROL_BATCH):
         try:
-            data = control.recv(MAX_MESSAGE)
+            data = teller.control.recv(MAX_MESSAGE)
         except BlockingIOError:
             return True
         except OSError:
             return False
         if not data:
             return False
-        loop.apply(decode(data))
+        message = decode(data)
+        if isinstance(message, Checkpoint):
+            teller.tell(Reached(message.number))
+        else:
+            loop.apply(message)
     return True
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 from client.core.datapath.base import DataPathEndpoint, InboundSa, OutboundSa, Selector
 from client.core.datapath.messages import (
+    Checkpoint,
     HardExpired,
     IkeReceived,
     InstallInbound,
     InstallOutbound,
     Message,
+    Reached,
     Ready,
     Rebind,
     Remove,
@@ -168,6 +170,7 @@ _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader
         lambda r: Rebind(DataPathEndpoint(_read_endpoint(r), _read_endpoint(r))),
     ),
     (5, SetKeepalive, lambda m: struct.pack(">I", m.milliseconds), lambda r: SetKeepalive(r.number(4))),
+    (6, Checkpoint, lambda m: struct.pack(">I", m.number), lambda r: Checkpoint(r.number(4))),
     (64, Ready, lambda m: b"", lambda r: Ready()),
     (
         65, IkeReceived,
@@ -181,6 +184,7 @@ _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader
         lambda m: _endpoint(m.remote) + struct.pack(">H", m.errno),
         lambda r: SendRefused(_read_endpoint(r), r.number(2)),
     ),
+    (69, Reached, lambda m: struct.pack(">I", m.number), lambda r: Reached(r.number(4))),
 )  # fmt: skip
 
 _WRITERS = {kind: (number, write) for number, kind, write, _ in _ROWS}

@@ -41,6 +41,13 @@ class SetKeepalive:
 
 
 @dataclass(frozen=True)
+class Checkpoint:
+    """Answered by Reached: everything said before it is in force."""
+
+    number: int
+
+
+@dataclass(frozen=True)
 class Ready:
     """The data path has dropped its privileges and reads."""
 
@@ -68,7 +75,12 @@ class SendRefused:
     errno: int
 
 
+@dataclass(frozen=True)
+class Reached:
+    number: int
+
+
 Message = (
-    InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive
-    | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused
+    InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive | Checkpoint
+    | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused | Reached
 )  # fmt: skip

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from client.core.datapath.base import (
     DataPathEndpoint,
@@ -23,11 +23,13 @@ from client.core.datapath.base import (
 from client.core.datapath.child_process import DEFAULT_USER, ChildProcess, find_account
 from client.core.datapath.control import encode
 from client.core.datapath.messages import (
+    Checkpoint,
     HardExpired,
     IkeReceived,
     InstallInbound,
     InstallOutbound,
     Message,
+    Reached,
     Ready,
     Rebind,
     Remove,
@@ -71,6 +73,8 @@ class ProcessDataPath:
         self._outbound: dict[bytes, tuple[int, OutboundSa]] = {}
         self._free = deque(range(MAX_SAS))  # a slot rests as long as possible before it is used again
         self._told: set[Message] = set()
+        self._unsettled: deque[tuple[int, Callable[[], None]]] = deque()
+        self._checkpoints = 0
         self._endpoint: DataPathEndpoint | None = None
         self._keepalive = 0
         self._epoch = 0
@@ -138,6 +142,15 @@ class ProcessDataPath:
         elif self._loop is not None:
             self._loop.call_soon(self._listener.send_refused, endpoint.remote, refusal)
 
+    def when_settled(self, then: Callable[[], None]) -> None:
+        """Calls ``then`` once everything said so far is in force, or the child that was to answer has died."""
+        if self._child is None:
+            then()
+            return
+        self._checkpoints = (self._checkpoints + 1) & 0xFFFF_FFFF
+        self._unsettled.append((self._checkpoints, then))
+        self._say(Checkpoint(self._checkpoints))
+
     def stats(self) -> DataPathStats:
         words = self._page.words
         return DataPathStats(
@@ -197,6 +210,8 @@ class ProcessDataPath:
                 self._listener.send_refused(message.remote, message.errno)
             case SoftExpired() | HardExpired():
                 self._on_expired(message)
+            case Reached() if self._unsettled and message.number == self._unsettled[0][0]:
+                self._unsettled.popleft()[1]()
             case _:
                 assert self._child is not None
                 self._child.kill("it said what only we say")
@@ -223,6 +238,8 @@ class ProcessDataPath:
         assert self._loop is not None
         self._child = None
         self._gone.set()
+        while self._unsettled:
+            self._unsettled.popleft()[1]()
         if self._ready_timer:
             self._ready_timer.cancel()
         if self._closing:

@@ -35,6 +35,8 @@ from client.texts import error_text
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)   # s between attempts; each ± 20 %
 EAP_TIMEOUT = 120.0               # s: a method may ask the user in between
+# The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
+_BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
 _BETTER_THAN_TIMEOUT = (Cause.NO_NETWORK, Cause.NAME_NOT_FOUND)
 
 
@@ -267,15 +269,22 @@ class Connection:
         if engine is None or transport is None:
             return
         now = self._around.clock()
-        for datagram in engine.datagrams_to_send(now):
-            transport.send(datagram)
-        while (event := engine.next_event()) is not None:
-            self._obey(event)
+        datagrams, obeyed = engine.datagrams_to_send(now), list(iter(engine.next_event, None))
+        if datagrams and any(isinstance(event, _BEFORE_IT_IS_SAID) for event in obeyed):
+            self._obey_all(obeyed)
+            transport.when_settled(lambda: transport.send(*datagrams))
+        else:
+            transport.send(*datagrams)
+            self._obey_all(obeyed)
         if self._timer is not None:
             self._timer.cancel()
         due = engine.next_timeout()
         if due is not None:
             self._timer = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._timeout_due)
+
+    def _obey_all(self, events: list[ike.Event]) -> None:
+        for event in events:
+            self._obey(event)
 
     def _obey(self, event: ike.Event) -> None:
         transport = self._transport

@@ -42,6 +42,7 @@ class Transport:
     def __init__(self, interface: str, mark: int, callbacks: Callbacks) -> None:
         self._loop = asyncio.get_running_loop()
         self._callbacks = callbacks
+        self._closed = False
         self._tun = open_tun(interface)
         try:
             self._sockets: IkeSockets = open_ike_sockets(mark)
@@ -61,14 +62,19 @@ class Transport:
         ike_port, nat_port = self._sockets.ports(6 if ":" in local else 4)
         return Path(Endpoint(local, ike_port), Endpoint(gateway, IKE_PORT), interface, (nat_port, NAT_PORT))
 
-    def send(self, datagram: Datagram) -> None:
-        path = datagram.path
-        if path.remote.port == IKE_PORT:
-            refusal = send_to(self._sockets, datagram.data, path.local, path.remote)
-            if refusal:
-                self._callbacks.refused(path.remote, refusal)
-        else:
-            self.data_path.send_ike(datagram.data, DataPathEndpoint(path.local, path.remote))
+    def send(self, *datagrams: Datagram) -> None:
+        for datagram in datagrams:
+            path = datagram.path
+            if path.remote.port == IKE_PORT:
+                refusal = send_to(self._sockets, datagram.data, path.local, path.remote)
+                if refusal:
+                    self._callbacks.refused(path.remote, refusal)
+            else:
+                self.data_path.send_ike(datagram.data, DataPathEndpoint(path.local, path.remote))
+
+    def when_settled(self, then: Callable[[], None]) -> None:
+        """Once the data path does what it was told; never after ``close``."""
+        self.data_path.when_settled(lambda: None if self._closed else then())
 
     def rebind(self, path: Path, nat: bool) -> None:
         self.data_path.rebind(DataPathEndpoint(path.local, path.remote))
@@ -78,6 +84,7 @@ class Transport:
         return self.data_path.stats()
 
     async def close(self) -> None:
+        self._closed = True
         for sock in self._sockets.ike:
             self._loop.remove_reader(sock.fileno())
         await self.data_path.close()
