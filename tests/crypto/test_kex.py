@@ -20,7 +20,8 @@ def test_both_sides_agree(group):
     one, other = kex.generate(group, repeatable("one")), kex.generate(group, repeatable("other"))
     assert one.public != other.public
     assert len(one.public) == len(other.public) == kex.KEX[group].public_length
-    assert one.derive(other.public) == other.derive(one.public)
+    answer, shared = kex.respond(group, one.public, repeatable("other"))
+    assert one.derive(answer) == shared
     assert kex.generate(group, repeatable("one")).public == one.public
 
 
@@ -124,6 +125,8 @@ def test_wrong_lengths_are_refused(group):
     for bad in (b"", own.public[:-1], own.public + b"\0", b"\x04" + own.public):
         with pytest.raises(kex.KexError):
             own.derive(bad)
+        with pytest.raises(kex.KexError):
+            kex.respond(group, bad, repeatable("length"))
 
 
 def test_an_unknown_group_is_named():

@@ -20,7 +20,6 @@ from client.core.ikev2.proposal import (
     proposal_name,
     select,
     verify_chosen,
-    with_first_group,
     with_ke,
     without_ke,
 )
@@ -123,8 +122,8 @@ def test_names_are_in_canonical_order_whatever_the_peer_sent():
 
 def test_the_name_of_what_has_no_keyword():
     proposal = Proposal(1, IKE, b"", (Transform(T.ENCR, 3), Transform(T.ENCR, 12, 64), Transform(T.INTEG, 0),
-                                      Transform(T.KE, 2), Transform(T.ADDKE1, 36), Transform(T(99), 1)))
-    assert proposal_name(proposal) == "encr3-encr12_64-ke2-addke136-transform_type_991"
+                                      Transform(T.KE, 2), Transform(T.ADDKE1, 35), Transform(T(99), 1)))
+    assert proposal_name(proposal) == "encr3-encr12_64-ke2-addke135-transform_type_991"
 
 
 # --- defaults ---
@@ -132,12 +131,14 @@ def test_the_name_of_what_has_no_keyword():
 def test_the_defaults():
     assert [proposal_name(p) for p in DEFAULT_IKE] == [
         "aes256gcm16-aes128gcm16-chacha20poly1305-prfsha384-prfsha256-prfsha512-"
+        "ecp256-curve25519-ecp384-ecp521-modp2048-modp3072-modp4096-ke1_mlkem768-ke1_mlkem1024",
+        "aes256gcm16-aes128gcm16-chacha20poly1305-prfsha384-prfsha256-prfsha512-"
         "ecp256-curve25519-ecp384-ecp521-modp2048-modp3072-modp4096",
         "aes256-aes128-sha256-sha384-sha512-prfsha384-prfsha256-prfsha512-"
         "ecp256-curve25519-ecp384-ecp521-modp2048-modp3072-modp4096"]
     assert [proposal_name(p) for p in DEFAULT_ESP] == [
         "aes256gcm16-aes128gcm16-chacha20poly1305", "aes256-aes128-sha256-sha384-sha512"]
-    assert [p.number for p in (*DEFAULT_IKE, *DEFAULT_ESP)] == [1, 2, 1, 2]
+    assert [p.number for p in (*DEFAULT_IKE, *DEFAULT_ESP)] == [1, 2, 3, 1, 2]
 
 
 def test_aeads_and_other_ciphers_are_apart():
@@ -154,12 +155,6 @@ def test_groups_are_added_and_taken_away_before_the_esn():
     assert [t.type for t in with_ke(bare, (19, 31)).transforms] == [T.ENCR, T.KE, T.KE, T.ESN]
     assert without_ke(with_ke(bare, (19, 31))) == bare
     assert with_ke(with_ke(bare, (14,)), (19,)) == with_ke(bare, (19,))
-
-
-def test_a_group_comes_first():
-    proposal = ike("aes256gcm16-prfsha256-ecp256-ecp384-modp2048")
-    assert ids(with_first_group(proposal, 14), T.KE) == [14, 19, 20]
-    assert with_first_group(proposal, 31) == proposal
 
 
 # --- choosing ---

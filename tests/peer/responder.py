@@ -11,6 +11,7 @@ from typing import Any
 
 from client.core.crypto import kex
 from client.core.ikev2 import auth
+from client.core.ikev2.child_negotiation import make_child
 from client.core.ikev2.constants import (
     AuthMethod,
     CertEncoding,
@@ -19,10 +20,11 @@ from client.core.ikev2.constants import (
     ExchangeType,
     NotifyType,
 )
-from client.core.ikev2.create_child_sa import _make
 from client.core.ikev2.engine import Ikev2Engine
 from client.core.ikev2.events import ChildInstalled, EngineConfig, Path
+from client.core.ikev2.header import encode_payloads
 from client.core.ikev2.ike_sa import IkeSa, IkeState
+from client.core.ikev2.intermediate import IntAuth, advance
 from client.core.ikev2.keymat import ciphers, derive_ike_keys
 from client.core.ikev2.message import Message, encode_plain, parse_header, parse_plain
 from client.core.ikev2.payloads import (
@@ -40,6 +42,7 @@ from client.core.ikev2.payloads import (
     TSr,
 )
 from client.core.ikev2.proposal import select, without_ke
+from client.core.ikev2.proposal_types import ADDITIONAL
 from client.core.ikev2.timers import Timer
 from client.core.ikev2.traffic_selector import TrafficSelector, intersect_all
 
@@ -114,32 +117,38 @@ class Responder(Ikev2Engine):
         if how.insist_group and ke.group != how.insist_group:
             reply([Notify.of(NotifyType.INVALID_KE_PAYLOAD, how.insist_group.to_bytes(2, "big"))], bytes(8))
             return
+        if message.notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED) is None:
+            ctx.config = replace(ctx.config, ike_proposals=tuple(
+                p for p in ctx.config.ike_proposals if not any(t.type in ADDITIONAL for t in p.transforms)))
         chosen = select(message.require(SA).proposals, ctx.config.ike_proposals, ke_group=ke.group)
         if chosen is None:
             other = select(message.require(SA).proposals, ctx.config.ike_proposals)
             reply([Notify.of(NotifyType.INVALID_KE_PAYLOAD, other.ke.to_bytes(2, "big"))] if other
                   else [Notify.of(NotifyType.NO_PROPOSAL_CHOSEN)], bytes(8))
             return
-        own = kex.generate(ke.group, ctx.random)
+        public, shared = kex.respond(ke.group, ke.data, ctx.random)
         sa = IkeSa(message.spi_i, ctx.random(8), initiator=False, state=IkeState.AUTH, proposal=chosen)
         own_nonce = ctx.random(32)
-        sa.keys = derive_ike_keys(chosen, own.derive(ke.data), nonce.data, own_nonce, sa.spi_i, sa.spi_r)
+        sa.keys = derive_ike_keys(chosen, shared, nonce.data, own_nonce, sa.spi_i, sa.spi_r)
         sa.cipher_in, sa.cipher_out = ciphers(chosen, sa.keys)
         sa.window.next_peer_id = 1
         ctx.add_sa(sa)
         ctx.path = path
         ctx.peer.fragmentation = message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None
-        payloads: list[Any] = [SA((chosen,)), KE(ke.group, own.public), Nonce(own_nonce)]
+        payloads: list[Any] = [SA((chosen,)), KE(ke.group, public), Nonce(own_nonce)]
         payloads += [Notify.of(NotifyType.NAT_DETECTION_SOURCE_IP, ctx.random(20)),
                      Notify.of(NotifyType.NAT_DETECTION_DESTINATION_IP, ctx.random(20))]
         if ctx.config.fragmentation:
             payloads.append(Notify.of(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
+        if chosen.additional:
+            payloads.append(Notify.of(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED))
         if how.hashes:
             payloads.append(Notify.of(NotifyType.SIGNATURE_HASH_ALGORITHMS,
                                       b"".join(h.to_bytes(2, "big") for h in how.hashes)))
         reply(payloads, sa.spi_r)
         self._handshakes[sa.own_spi] = {"init": data, "answer": self._init_replies[data],
-                                        "nonces": (nonce.data, own_nonce), "msk": b"", "request": None}
+                                        "nonces": (nonce.data, own_nonce), "msk": b"", "request": None,
+                                        "int_auth": IntAuth(), "methods": list(chosen.additional)}
 
     # --- IKE_AUTH ---
 
@@ -153,8 +162,24 @@ class Responder(Ikev2Engine):
             return
         self.exchanges.append(message.exchange)
         ctx.path = path
+        if message.exchange == ExchangeType.IKE_INTERMEDIATE:
+            self._answer_intermediate(sa, message, path)
+            return
         payloads = self.behaviour.change_auth(self._auth_round(sa, message, now))
         window.cached_reply = ctx.encode(sa, ExchangeType.IKE_AUTH, payloads, message.message_id, response=True)
+        window.next_peer_id += 1
+        ctx.send(window.cached_reply, path)
+
+    def _answer_intermediate(self, sa: IkeSa, message: Message, path: Path) -> None:
+        """RFC 9242, RFC 9370 §2.2.2: the answer is protected by the old keys, what follows by the new ones."""
+        ctx, window, state = self._ctx, sa.window, self._handshakes[sa.own_spi]
+        ke = message.require(KE)
+        assert ke.group == state["methods"].pop(0)
+        public, shared = kex.respond(ke.group, ke.data, ctx.random)
+        payloads = [KE(ke.group, public)]
+        window.cached_reply = ctx.encode(sa, ExchangeType.IKE_INTERMEDIATE, payloads, message.message_id, response=True)
+        state["int_auth"].add(sa, sa.require()[1], message.message_id, message.inner, encode_payloads(payloads))
+        advance(sa, shared, state["nonces"])
         window.next_peer_id += 1
         ctx.send(window.cached_reply, path)
 
@@ -165,12 +190,15 @@ class Responder(Ikev2Engine):
             return [Notify.of(how.auth_error)]
         nonce_i, nonce_r = state["nonces"]
         id_r = IDr(*how.identity)
+        if state["request"] is None:
+            state["int_octets"] = state["int_auth"].octets(message.message_id)
         own_octets = auth.signed_octets(state["answer"], nonce_i,
-                                        auth.maced_id(proposal.prf, keys.sk_pr, id_r.encode()))
+                                        auth.maced_id(proposal.prf, keys.sk_pr, id_r.encode()), state["int_octets"])
         if state["request"] is None:
             state["request"] = message
             state["peer_octets"] = auth.signed_octets(
-                state["init"], nonce_r, auth.maced_id(proposal.prf, keys.sk_pi, message.require(IDi).encode()))
+                state["init"], nonce_r, auth.maced_id(proposal.prf, keys.sk_pi, message.require(IDi).encode()),
+                state["int_octets"])
             if message.notify(NotifyType.MOBIKE_SUPPORTED) and how.mobike:
                 self._ctx.peer.mobike = True
             first = [id_r, *(CERT(CertEncoding.X509_SIGNATURE, der) for der in how.certificates),
@@ -224,7 +252,7 @@ class Responder(Ikev2Engine):
         if not local or not remote:
             return [*payloads, Notify.of(NotifyType.TS_UNACCEPTABLE)]
         spi_in = ctx.new_child_spi()
-        child = _make(ctx, sa, chosen, spi_in, local, remote, state["nonces"], b"", now, ours=False)
+        child = make_child(ctx, sa, chosen, spi_in, local, remote, state["nonces"], (b"", b""), now, ours=False)
         sa.children[spi_in] = child
         ctx.emit(ChildInstalled(child.info))
         return [*payloads, SA((replace(chosen, spi=spi_in),)), TSi(remote), TSr(local)]

@@ -1,15 +1,18 @@
-"""Key exchange: one row per method (RFC 7296 §3.4; ECP RFC 5903, Curve25519 RFC 8031, MODP RFC 3526)."""
+"""Key exchange: one row per method (RFC 7296 §3.4; ECP RFC 5903, Curve25519 RFC 8031, MODP RFC 3526, ML-KEM FIPS 203).
+
+A KEM is no Diffie-Hellman: the responder answers to the initiator's key (``respond``), it does not send one of its own.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, mlkem
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from client.core.crypto import modp
 from client.core.crypto.errors import KexError
 
-__all__ = ["KEX", "KexError", "KexMethod", "KeyExchange", "generate"]
+__all__ = ["KEX", "KexError", "KexMethod", "KeyExchange", "generate", "respond"]
 
 Random = Callable[[int], bytes]
 Derive = Callable[[bytes], bytes]
@@ -17,12 +20,16 @@ Derive = Callable[[bytes], bytes]
 
 @dataclass(frozen=True)
 class KexMethod:
-    """``public_length`` in octets, of the KE payload's data. ``make`` gives (public, derive)."""
+    """``public_length`` in octets, of the initiator's KE payload data. ``make`` gives (public, derive).
+
+    ``encapsulate`` is a KEM's: the initiator's key → (ciphertext for our KE payload, shared secret).
+    """
 
     id: int
     name: str
     public_length: int
     make: Callable[[Random], tuple[bytes, Derive]] = field(repr=False)
+    encapsulate: Callable[[bytes], tuple[bytes, bytes]] | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,18 @@ def generate(group: int, random: Random) -> KeyExchange:
     if method is None:
         raise KexError(f"unknown key exchange method {group}")
     return KeyExchange(group, *method.make(random))
+
+
+def respond(group: int, peer_public: bytes, random: Random) -> tuple[bytes, bytes]:
+    """As responder: (our KE payload's data, shared secret). Raises KexError as ``generate`` and ``derive`` do.
+
+    A KEM's own randomness is the library's; FIPS 203 does not let it be chosen.
+    """
+    method = KEX.get(group)
+    if method is not None and method.encapsulate is not None:
+        return method.encapsulate(peer_public)
+    own = generate(group, random)
+    return own.public, own.derive(peer_public)
 
 
 def _modp(prime: int) -> Callable[[Random], tuple[bytes, Derive]]:
@@ -85,6 +104,33 @@ def _x25519(random: Random) -> tuple[bytes, Derive]:
     return private.public_key().public_bytes_raw(), derive
 
 
+_MlKem = type[mlkem.MLKEM768PrivateKey] | type[mlkem.MLKEM1024PrivateKey]
+_MlKemPublic = type[mlkem.MLKEM768PublicKey] | type[mlkem.MLKEM1024PublicKey]
+
+
+def _mlkem(private_type: _MlKem) -> Callable[[Random], tuple[bytes, Derive]]:
+    def make(random: Random) -> tuple[bytes, Derive]:
+        private = private_type.from_seed_bytes(random(64))      # d | z (FIPS 203 §7.1)
+
+        def derive(ciphertext: bytes) -> bytes:
+            try:        # a wrong ciphertext of the right length gives a secret that nobody else has (§7.3)
+                return private.decapsulate(ciphertext)
+            except ValueError as error:
+                raise KexError(f"a ciphertext of {len(ciphertext)} octets") from error
+        return private.public_key().public_bytes_raw(), derive
+    return make
+
+
+def _encapsulate(public_type: _MlKemPublic) -> Callable[[bytes], tuple[bytes, bytes]]:
+    def encapsulate(peer: bytes) -> tuple[bytes, bytes]:
+        try:
+            shared, ciphertext = public_type.from_public_bytes(peer).encapsulate()
+        except ValueError as error:
+            raise KexError("not an encapsulation key") from error
+        return ciphertext, shared
+    return encapsulate
+
+
 # Group orders (RFC 5903 §3; SEC 2).
 _N256 = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _N384 = int("FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF"
@@ -100,4 +146,6 @@ KEX = {method.id: method for method in (
     KexMethod(20, "ecp384", 96, _ecp(ec.SECP384R1(), _N384, 48)),
     KexMethod(21, "ecp521", 132, _ecp(ec.SECP521R1(), _N521, 66)),
     KexMethod(31, "curve25519", 32, _x25519),
+    KexMethod(36, "mlkem768", 1184, _mlkem(mlkem.MLKEM768PrivateKey), _encapsulate(mlkem.MLKEM768PublicKey)),
+    KexMethod(37, "mlkem1024", 1568, _mlkem(mlkem.MLKEM1024PrivateKey), _encapsulate(mlkem.MLKEM1024PublicKey)),
 )}

@@ -112,6 +112,8 @@ class KeId(Registry):
     ECP_384 = 20
     ECP_521 = 21
     CURVE25519 = 31
+    ML_KEM_768 = 36
+    ML_KEM_1024 = 37
 
 
 class EsnId(Registry):

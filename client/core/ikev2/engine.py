@@ -6,8 +6,9 @@ socket or a random source of its own. One engine is one connection: an IKE_SA, i
 
 from collections.abc import Sequence
 
+from client.core.ikev2.answer_child import answer_rekey_child
 from client.core.ikev2.constants import ExchangeType, NotifyType
-from client.core.ikev2.create_child_sa import CreateChild, answer_rekey_child
+from client.core.ikev2.create_child_sa import CreateChild
 from client.core.ikev2.errors import IntegrityError, InvalidSyntax, ProtocolError
 from client.core.ikev2.events import (
     ChildRemoved,
@@ -28,6 +29,7 @@ from client.core.ikev2.ike_auth import IkeAuth
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.ike_sa_init import INIT_CAUSES, IkeSaInit
 from client.core.ikev2.informational import DeleteIke, Liveness, answer_informational
+from client.core.ikev2.intermediate import IntAuth, Intermediate, answer_follow_up
 from client.core.ikev2.message import (
     Header,
     Message,
@@ -226,7 +228,14 @@ class Ikev2Engine:
             self._send_init(sa, now)
             return
         sa.window.next_request_id = 1
-        IkeAuth(ctx, sa, init).start(now)
+
+        def authenticate(int_auth: IntAuth, now: float) -> None:
+            IkeAuth(ctx, sa, init, int_auth.octets(sa.window.next_request_id)).start(now)
+
+        if sa.require()[0].additional:
+            ctx.enqueue(sa, Intermediate(ctx, sa, (init.nonce_i, init.nonce_r), authenticate))
+        else:
+            authenticate(IntAuth(), now)
 
     # --- protected messages ---
 
@@ -279,6 +288,8 @@ class Ikev2Engine:
         ctx = self._ctx
         if message.exchange == ExchangeType.INFORMATIONAL:
             return answer_informational(ctx, sa, message, now)
+        if message.exchange == ExchangeType.IKE_FOLLOWUP_KE:
+            return answer_follow_up(ctx, sa, message, now)
         if message.exchange != ExchangeType.CREATE_CHILD_SA:
             raise InvalidSyntax(f"exchange {message.exchange} is not for an established IKE_SA")
         if sa.state is not IkeState.ESTABLISHED:

@@ -10,10 +10,10 @@ Each round is one exchange of the window; between rounds the task waits for peop
 import hmac
 
 from client.core.ikev2 import auth
+from client.core.ikev2.child_negotiation import accept_child, chosen_child, esp_proposals, offer_child
 from client.core.ikev2.child_sa import ChildSa
 from client.core.ikev2.configuration import config_request, read_config_reply
 from client.core.ikev2.constants import AuthMethod, CertEncoding, ExchangeType, NotifyType
-from client.core.ikev2.create_child_sa import accept_child, offer_child
 from client.core.ikev2.errors import InvalidSyntax, ProtocolError
 from client.core.ikev2.events import (
     ChildInstalled,
@@ -53,10 +53,11 @@ class IkeAuth:
 
     exchange = ExchangeType.IKE_AUTH
 
-    def __init__(self, ctx: Context, sa: IkeSa, init: IkeSaInit) -> None:
+    def __init__(self, ctx: Context, sa: IkeSa, init: IkeSaInit, int_auth: bytes = b"") -> None:
         self._ctx = ctx
         self._sa = sa
         self._init = init
+        self._int_auth = int_auth
         self._request: list[Payload] = []
         self._spi_in = ctx.new_child_spi()
         self._id_i = IDi(*ctx.config.local_id)
@@ -84,7 +85,7 @@ class IkeAuth:
                 return
         self._algorithm = str(algorithm)
         ctx.emit(SignatureNeeded(
-            ctx.ask(self._signed), self._init.request, self._init.nonce_r, self._maced_id_i(), b"",
+            ctx.ask(self._signed), self._init.request, self._init.nonce_r, self._maced_id_i(), self._int_auth,
             self._algorithm, auth.prf_name(self._prf)))
 
     def build_request(self, now: float) -> list[Payload]:
@@ -112,7 +113,7 @@ class IkeAuth:
             payloads.append(own_auth)
         if config.request_ipv4 or config.request_ipv6:
             payloads.append(config_request(config.request_ipv4, config.request_ipv6, tuple(config.previous_addresses)))
-        payloads += offer_child(config, self._spi_in, first=True)
+        payloads += offer_child(config, self._spi_in, esp_proposals(config, self._sa, ()))
         if config.mobike:
             payloads.append(Notify.of(NotifyType.MOBIKE_SUPPORTED))
         self._send(payloads)
@@ -142,7 +143,7 @@ class IkeAuth:
             return
         self._id_r = id_r
         octets = auth.signed_octets(self._init.response, self._init.nonce_i,
-                                    auth.maced_id(self._prf, self._keys.sk_pr, id_r.encode()))
+                                    auth.maced_id(self._prf, self._keys.sk_pr, id_r.encode()), self._int_auth)
         certificates = tuple(c.data for c in message.all(CERT) if c.encoding == CertEncoding.X509_SIGNATURE)
 
         def verdict(given: PeerVerdict, now: float) -> None:
@@ -198,7 +199,7 @@ class IkeAuth:
                 ctx.refuse_peer(self._sa, Cause.GATEWAY_BAD_SIGNATURE, "EAP-Success before the method was done", now)
             else:
                 ctx.emit(Progress("user-authenticated"))
-                octets = auth.signed_octets(self._init.request, self._init.nonce_r, self._maced_id_i())
+                octets = auth.signed_octets(self._init.request, self._init.nonce_r, self._maced_id_i(), self._int_auth)
                 self._send([AUTH(AuthMethod.SHARED_KEY, auth.eap_auth(self._prf, self._msk, octets))])
 
         ctx.emit(EapReceived(ctx.ask(reply), payload.packet))
@@ -209,7 +210,7 @@ class IkeAuth:
             self._refused(message)
             return
         octets = auth.signed_octets(self._init.response, self._init.nonce_i,
-                                    auth.maced_id(self._prf, self._keys.sk_pr, self._id_r.encode()))
+                                    auth.maced_id(self._prf, self._keys.sk_pr, self._id_r.encode()), self._int_auth)
         expected = auth.eap_auth(self._prf, self._msk, octets)
         if peer_auth.method != AuthMethod.SHARED_KEY or not hmac.compare_digest(expected, peer_auth.data):
             self._ctx.refuse_peer(self._sa, Cause.GATEWAY_BAD_SIGNATURE, "its AUTH lacks the EAP key", now)
@@ -227,7 +228,9 @@ class IkeAuth:
         virtual_ips = read_config_reply(message.get(CP))
         try:
             # The first CHILD_SA has no nonces and no KE of its own (RFC 7296 §2.17).
-            child = accept_child(ctx, sa, message, self._spi_in, (self._init.nonce_i, self._init.nonce_r), b"", now)
+            chosen = chosen_child(message, esp_proposals(ctx.config, sa, ()))
+            nonces = (self._init.nonce_i, self._init.nonce_r)
+            child = accept_child(ctx, sa, message, chosen, self._spi_in, nonces, now)
         except ProtocolError as error:
             ctx.close_with(sa, CHILD_CAUSES.get(error.notify, Cause.CHILD_FAILED), str(error), now)
             return

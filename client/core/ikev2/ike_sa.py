@@ -36,6 +36,16 @@ class IkeState(Enum):
 
 
 @dataclass
+class PendingFollowUp:
+    """What the gateway has begun with a CREATE_CHILD_SA and not yet finished; one per IKE_SA at most (RFC 9370)."""
+
+    methods: list[int]
+    done: Callable[[bytes, float], None]
+    link: bytes
+    secrets: bytes = field(default=b"", repr=False)
+
+
+@dataclass
 class IkeSa:
     spi_i: bytes
     spi_r: bytes
@@ -51,6 +61,7 @@ class IkeSa:
     lowest_nonce: bytes = b""
     rekeying: bool = False              # our CREATE_CHILD_SA request for a new IKE_SA is out
     peer_successor: "IkeSa | None" = None   # made by the peer while ours was under way
+    follow_up: PendingFollowUp | None = None
 
     @property
     def own_spi(self) -> bytes:
@@ -69,6 +80,7 @@ class PeerAbilities:
 
     fragmentation: bool = False
     mobike: bool = False
+    intermediate: bool = False              # IKE_INTERMEDIATE (RFC 9242)
     hashes: frozenset[int] | None = None    # SIGNATURE_HASH_ALGORITHMS, None when it sent none
 
 

@@ -14,6 +14,7 @@ from client.core.ikev2.message import Message, encode_plain
 from client.core.ikev2.natd import detect_nat, nat_detection
 from client.core.ikev2.payloads import KE, SA, Nonce, Notify, Payload
 from client.core.ikev2.proposal import proposal_name, verify_chosen
+from client.core.ikev2.proposal_types import ADDITIONAL
 from client.model.cause import Cause
 
 MAX_RETRIES = 6              # cookies and other groups together, against a peer that plays (RFC 7296 §2.6.1)
@@ -88,6 +89,9 @@ class IkeSaInit:
         sa.state = IkeState.AUTH
         ctx.peer.fragmentation = (ctx.config.fragmentation
                                   and message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None)
+        ctx.peer.intermediate = message.notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED) is not None
+        if chosen.additional and not ctx.peer.intermediate:
+            raise InvalidSyntax("additional key exchanges were chosen, but not how to carry them")
         hashes = message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS)
         if hashes:
             ctx.peer.hashes = frozenset(
@@ -117,6 +121,8 @@ class IkeSaInit:
         if ctx.config.fragmentation:
             payloads.append(Notify.of(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
         payloads.append(Notify.of(NotifyType.SIGNATURE_HASH_ALGORITHMS, _OUR_HASHES))
+        if any(t.type in ADDITIONAL for p in ctx.config.ike_proposals for t in p.transforms):
+            payloads.append(Notify.of(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED))
         self.request = encode_plain(Message(sa.spi_i, bytes(8), ExchangeType.IKE_SA_INIT, initiator=True,
                                             response=False, message_id=0, payloads=tuple(payloads)))
 

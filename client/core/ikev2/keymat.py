@@ -28,22 +28,23 @@ def derive_ike_keys(proposal: Proposal, shared: bytes, nonce_i: bytes, nonce_r: 
 
 
 def rekey_ike_keys(old_prf_id: int, old_sk_d: bytes, proposal: Proposal, shared: bytes, nonce_i: bytes, nonce_r: bytes,
-                   spi_i: bytes, spi_r: bytes) -> IkeKeys:
+                   spi_i: bytes, spi_r: bytes, additional: bytes = b"") -> IkeKeys:
     """Of an IKE_SA that replaces another: SKEYSEED comes from the old one's PRF and SK_d, the rest from the new PRF
-    (§2.18). Nonces and SPIs are those of the rekeying."""
-    skeyseed = prf(old_prf_id, old_sk_d, shared + nonce_i + nonce_r)
+    (§2.18). Nonces and SPIs are those of the rekeying; ``additional`` is SK(1) | … | SK(n) (RFC 9370 §2.2.4)."""
+    skeyseed = prf(old_prf_id, old_sk_d, shared + nonce_i + nonce_r + additional)
     return _expand(proposal, skeyseed, nonce_i, nonce_r, spi_i, spi_r)
 
 
-def derive_child_keys(prf_id: int, sk_d: bytes, proposal: Proposal, nonce_i: bytes, nonce_r: bytes, shared: bytes = b""
-                      ) -> tuple[bytes, bytes, bytes, bytes]:
-    """(encr_i, integ_i, encr_r, integ_r) of an ESP proposal; ``shared`` is g^ir of its own KE payloads (§2.17).
+def derive_child_keys(prf_id: int, sk_d: bytes, proposal: Proposal, nonce_i: bytes, nonce_r: bytes, shared: bytes = b"",
+                      additional: bytes = b"") -> tuple[bytes, bytes, bytes, bytes]:
+    """(encr_i, integ_i, encr_r, integ_r) of an ESP proposal; ``shared`` is g^ir of its own KE payloads (§2.17),
+    ``additional`` the secrets of its additional key exchanges (RFC 9370 §2.2.4).
 
     "i" sends from the exchange's initiator. An AEAD's key ends with its salt; its integrity keys are empty.
     """
     encr, integ = _algorithms(proposal)
     encr_len, integ_len = encr.key_len + encr.salt_len, integ.key_len if integ else 0
-    keymat = prf_plus(prf_id, sk_d, shared + nonce_i + nonce_r, 2 * (encr_len + integ_len))
+    keymat = prf_plus(prf_id, sk_d, shared + nonce_i + nonce_r + additional, 2 * (encr_len + integ_len))
     encr_i, integ_i, encr_r, integ_r = _cut(keymat, encr_len, integ_len, encr_len, integ_len)
     return encr_i, integ_i, encr_r, integ_r
 

@@ -1,6 +1,6 @@
 """IKE messages: plain (IKE_SA_INIT) and protected, to bytes and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from client.core.crypto.suites import SkCipher
@@ -26,7 +26,10 @@ P = TypeVar("P", bound=Payload)
 
 @dataclass(frozen=True)
 class Message:
-    """``initiator``: sent by the IKE_SA's original initiator. ``payloads`` are those inside the SK payload, if any."""
+    """``initiator``: sent by the IKE_SA's original initiator. ``payloads`` are those inside the SK payload, if any.
+
+    ``inner`` is what a received SK payload held: type of the first payload, and the octets (RFC 9242 §3.3.2).
+    """
 
     spi_i: bytes
     spi_r: bytes
@@ -35,6 +38,7 @@ class Message:
     response: bool
     message_id: int
     payloads: tuple[Payload, ...]
+    inner: tuple[int, bytes] = field(default=(0, b""), repr=False, compare=False)
 
     def get(self, kind: type[P]) -> P | None:
         """The first payload of that class."""
@@ -93,7 +97,7 @@ def parse_protected(data: bytes, cipher: SkCipher, reassembly: Reassembly | None
     except ProtocolError as error:
         raise IntegrityError("no IKE header") from error
     opened = unprotect(header, data, cipher, reassembly)
-    return None if opened is None else _message(header, parse_payloads(*opened))
+    return None if opened is None else replace(_message(header, parse_payloads(*opened)), inner=opened)
 
 
 def check_rules(message: Message) -> None:

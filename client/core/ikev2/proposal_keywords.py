@@ -3,18 +3,20 @@
 from client.core.crypto.kex import KEX
 from client.core.crypto.suites import ENCR, INTEG, PRF
 from client.core.ikev2.constants import ProtocolId, TransformType
-from client.core.ikev2.proposal_types import Proposal, Transform
+from client.core.ikev2.proposal_types import ADDITIONAL, Proposal, Transform
 
 MAX_KEYWORDS = 64
 
 _ENCR, _PRF, _INTEG, _KE, _ESN = (
     TransformType.ENCR, TransformType.PRF, TransformType.INTEG, TransformType.KE, TransformType.ESN)
-_RANK = {kind: rank for rank, kind in enumerate((_ENCR, _INTEG, _PRF, _KE, _ESN))}
+_RANK = {kind: rank for rank, kind in enumerate((_ENCR, _INTEG, _PRF, _KE, *ADDITIONAL, _ESN))}
 _KEYWORDS: dict[str, Transform] = (
     {row.name: Transform(_ENCR, row.id, row.key_bits) for row in ENCR.values()}
     | {row.name: Transform(_INTEG, row.id) for row in INTEG.values()}
     | {row.name: Transform(_PRF, row.id) for row in PRF.values()}
     | {row.name: Transform(_KE, row.id) for row in KEX.values()}
+    | {f"ke{n}_{row.name}": Transform(kind, row.id) for n, kind in enumerate(ADDITIONAL, 1) for row in KEX.values()}
+    | {f"ke{n}_none": Transform(kind, 0) for n, kind in enumerate(ADDITIONAL, 1)}
     | {"noesn": Transform(_ESN, 0)}
 )
 _NAMES = {transform: name for name, transform in _KEYWORDS.items()}
@@ -37,7 +39,7 @@ def parse_proposal(text: str, protocol: ProtocolId) -> Proposal:
     if len(words) > MAX_KEYWORDS:
         raise ValueError(f"more than {MAX_KEYWORDS} keywords")
     found = list(dict.fromkeys(_keyword(word, text) for word in words))
-    kinds = {kind: [t for t in found if t.type == kind] for kind in (_ENCR, _INTEG, _PRF, _KE, _ESN)}
+    kinds = {kind: [t for t in found if t.type == kind] for kind in _RANK}
     aead = {transform.id in _AEADS for transform in kinds[_ENCR]}
     if len(aead) != 1:
         raise ValueError(f"{text}: AEADs and other ciphers need proposals of their own (RFC 7296 §3.3)" if aead

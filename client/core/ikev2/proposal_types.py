@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from client.core.ikev2.constants import ProtocolId, TransformType
 
+ADDITIONAL = tuple(TransformType(number) for number in range(6, 13))     # ADDKE1–7
+
 
 @dataclass(frozen=True)
 class Transform:
@@ -61,6 +63,12 @@ class Proposal:
         return self._id(TransformType.KE)
 
     @property
+    def additional(self) -> tuple[int, ...]:
+        """The additional key exchange methods of a chosen proposal, in their order (RFC 9370 §2.2.2)."""
+        kinds = sorted({t.type for t in self.transforms if t.type in ADDITIONAL})
+        return tuple(self._id(kind) for kind in kinds if self._id(kind))
+
+    @property
     def esn(self) -> bool:
         return self._id(TransformType.ESN) != 0
 
@@ -71,7 +79,7 @@ class Proposal:
     # Types that mean "none" where they are absent, and have a number 0 that says the same (RFC 7296 §3.3.2, §3.3.3;
     # for the additional key exchanges RFC 9370 §2.2.2).
     OPTIONAL: ClassVar[frozenset[TransformType]] = frozenset(
-        TransformType(number) for number in (TransformType.INTEG, TransformType.KE, TransformType.ESN, *range(6, 13)))
+        (TransformType.INTEG, TransformType.KE, TransformType.ESN, *ADDITIONAL))
 
 
 def with_ke(proposal: Proposal, groups: Sequence[int]) -> Proposal:
@@ -84,12 +92,12 @@ def with_ke(proposal: Proposal, groups: Sequence[int]) -> Proposal:
 
 
 def without_ke(proposal: Proposal) -> Proposal:
-    return replace(proposal, transforms=tuple(t for t in proposal.transforms if t.type != TransformType.KE))
+    """Without any key exchange, additional ones included."""
+    return replace(proposal, transforms=tuple(
+        t for t in proposal.transforms if t.type != TransformType.KE and t.type not in ADDITIONAL))
 
 
-def with_first_group(proposal: Proposal, group: int) -> Proposal:
-    """The same methods with ``group`` first; unchanged where it is not offered (RFC 7296 §1.3)."""
-    groups = [transform.id for transform in proposal.transforms_of_ke()]
-    if group not in groups:
-        return proposal
-    return with_ke(proposal, (group, *(other for other in groups if other != group)))
+def with_additional(proposal: Proposal, transforms: Sequence[Transform]) -> Proposal:
+    """The same with these additional key exchanges."""
+    kept = tuple(t for t in proposal.transforms if t.type not in ADDITIONAL)
+    return replace(proposal, transforms=(*kept, *transforms))

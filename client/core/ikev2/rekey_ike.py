@@ -7,16 +7,19 @@
 from dataclasses import replace
 
 from client.core.crypto import kex
+from client.core.ikev2.child_negotiation import NONCE_LENGTH
 from client.core.ikev2.constants import ExchangeType, NotifyType
-from client.core.ikev2.create_child_sa import NONCE_LENGTH, RETRY_DELAY, CreateChild
+from client.core.ikev2.create_child_sa import RETRY_DELAY, CreateChild
 from client.core.ikev2.errors import InvalidKePayload, InvalidSyntax, NoProposalChosen, ProtocolError
 from client.core.ikev2.events import IkeRekeyed, Progress
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.informational import DeleteChild, DeleteIke
+from client.core.ikev2.intermediate import FollowUp, derive, expect_follow_up
 from client.core.ikev2.keymat import ciphers, rekey_ike_keys
 from client.core.ikev2.message import Message
-from client.core.ikev2.payloads import KE, SA, Nonce, Payload
+from client.core.ikev2.payloads import KE, SA, Nonce, Notify, Payload
 from client.core.ikev2.proposal import Proposal, select, verify_chosen
+from client.core.ikev2.proposal_types import ADDITIONAL
 from client.core.ikev2.timers import Timer
 
 
@@ -29,6 +32,7 @@ class RekeyIke:
         self._ctx = ctx
         self._sa = sa
         self._group = group or sa.require()[0].ke
+        self._proposals = _not_weaker(ctx, sa)
 
     def build_request(self, now: float) -> list[Payload] | None:
         ctx, sa = self._ctx, self._sa
@@ -37,39 +41,36 @@ class RekeyIke:
         sa.rekeying = True
         self._spi, self._nonce = ctx.random(8), ctx.random(NONCE_LENGTH)
         self._kex = kex.generate(self._group, ctx.random)
-        proposals = tuple(replace(p, spi=self._spi) for p in ctx.config.ike_proposals)
+        proposals = tuple(replace(p, spi=self._spi) for p in self._proposals)
         return [SA(proposals), Nonce(self._nonce), KE(self._kex.group, self._kex.public)]
 
     def process_response(self, message: Message, now: float) -> None:
         ctx, sa = self._ctx, self._sa
-        sa.rekeying = False
         error = next((n for n in message.notifies() if n.is_error), None)
         if error is not None:
-            if sa.peer_successor is not None:       # theirs stands, ours does not
-                _adopt(ctx, sa, sa.peer_successor, now)
-                return
-            group = int.from_bytes(error.data, "big") if error.type == NotifyType.INVALID_KE_PAYLOAD else 0
-            offered = {t.id for p in ctx.config.ike_proposals for t in p.transforms_of_ke()}
-            if group in offered and group != self._group:
-                ctx.enqueue(sa, RekeyIke(ctx, sa, group), front=True)
-                return
-            temporary = error.type == NotifyType.TEMPORARY_FAILURE
-            expiry = ctx.timers.get(Timer.EXPIRE_IKE, sa.own_spi) or now
-            wait = RETRY_DELAY * (1 + ctx.random(1)[0] / 255) if temporary else max((expiry - now) / 3, RETRY_DELAY)
-            if not temporary:
-                ctx.emit(Progress("rekey-refused", error.type_name))
-            ctx.timers.set(Timer.REKEY_IKE, sa.own_spi, now + wait)
+            self._refused(error, now)
             return
-        payload, nonce, ke = message.require(SA), message.require(Nonce).data, message.require(KE)
+        payload, nonces = message.require(SA), (self._nonce, message.require(Nonce).data)
         if len(payload.proposals) != 1 or len(payload.proposals[0].spi) != 8 or not any(payload.proposals[0].spi):
             raise InvalidSyntax("the answer must hold one IKE proposal with its SPI")
-        if not 16 <= len(nonce) <= 256:
-            raise InvalidSyntax("nonce length")
-        chosen = verify_chosen(payload.proposals[0], ctx.config.ike_proposals)
-        if ke.group != self._kex.group or chosen.ke != ke.group:
-            raise InvalidSyntax("the KE payload is of another group than ours")
+        chosen = verify_chosen(payload.proposals[0], self._proposals)
+        if chosen.ke != self._kex.group:
+            raise InvalidSyntax("the KE payload is of another group than the proposal")
+        shared = derive(self._kex, message)
         new = IkeSa(self._spi, chosen.spi, initiator=True)
-        _key(sa, new, chosen, self._kex, ke.data, (self._nonce, nonce))
+
+        def finish(additional: bytes, now: float) -> None:
+            _key(sa, new, chosen, nonces, shared, additional)
+            self._install(new, now)
+
+        if chosen.additional:
+            ctx.enqueue(sa, FollowUp(ctx, sa, chosen.additional, message, finish, self._refused), front=True)
+        else:
+            finish(b"", now)
+
+    def _install(self, new: IkeSa, now: float) -> None:
+        ctx, sa = self._ctx, self._sa
+        sa.rekeying = False
         rival = sa.peer_successor
         if rival is None or new.lowest_nonce > rival.lowest_nonce:
             _adopt(ctx, sa, new, now)
@@ -80,47 +81,77 @@ class RekeyIke:
             ctx.enqueue(new, DeleteIke(ctx, new))
             _adopt(ctx, sa, rival, now)
 
+    def _refused(self, error: Notify, now: float) -> None:
+        ctx, sa = self._ctx, self._sa
+        sa.rekeying = False
+        if sa.peer_successor is not None:       # theirs stands, ours does not
+            _adopt(ctx, sa, sa.peer_successor, now)
+            return
+        group = int.from_bytes(error.data, "big") if error.type == NotifyType.INVALID_KE_PAYLOAD else 0
+        if group in {t.id for p in self._proposals for t in p.transforms_of_ke()} and group != self._group:
+            ctx.enqueue(sa, RekeyIke(ctx, sa, group), front=True)
+            return
+        temporary = error.type == NotifyType.TEMPORARY_FAILURE
+        expiry = ctx.timers.get(Timer.EXPIRE_IKE, sa.own_spi) or now
+        wait = RETRY_DELAY * (1 + ctx.random(1)[0] / 255) if temporary else max((expiry - now) / 3, RETRY_DELAY)
+        if not temporary:
+            ctx.emit(Progress("rekey-refused", error.type_name))
+        ctx.timers.set(Timer.REKEY_IKE, sa.own_spi, now + wait)
+
 
 def answer_rekey_ike(ctx: Context, sa: IkeSa, message: Message, now: float) -> list[Payload]:
     """The gateway replaces the IKE_SA. Raises ProtocolError with the notify for our answer."""
     outstanding = sa.window.outstanding
-    if outstanding is not None and isinstance(outstanding.task, CreateChild | DeleteChild):
+    if outstanding is not None and isinstance(outstanding.task, CreateChild | DeleteChild | FollowUp):
         raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "a CHILD_SA exchange is under way")      # §2.25.2
-    if sa.peer_successor is not None:
-        raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "it was rekeyed already")
-    payload, nonce, ke = message.require(SA), message.require(Nonce).data, message.require(KE)
-    if not 16 <= len(nonce) <= 256:
-        raise InvalidSyntax("nonce length")
-    chosen = select(payload.proposals, ctx.config.ike_proposals, ke_group=ke.group)
+    if sa.peer_successor is not None or sa.follow_up is not None:
+        raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "it is being rekeyed already")
+    offered, nonce, ke = message.require(SA).proposals, message.require(Nonce).data, message.require(KE)
+    proposals = _not_weaker(ctx, sa)
+    chosen = select(offered, proposals, ke_group=ke.group)
     if chosen is None:
-        other = select(payload.proposals, ctx.config.ike_proposals)
+        other = select(offered, proposals)
         if other is None:
             raise NoProposalChosen("nothing in common")
         raise InvalidKePayload(other.ke)
     if len(chosen.spi) != 8 or not any(chosen.spi):
         raise InvalidSyntax("SPI of the new IKE_SA")
-    own = kex.generate(chosen.ke, ctx.random)
-    own_nonce, own_spi = ctx.random(NONCE_LENGTH), ctx.random(8)
-    new = IkeSa(chosen.spi, own_spi, initiator=False)
-    _key(sa, new, chosen, own, ke.data, (nonce, own_nonce))
-    if sa.rekeying:
-        sa.peer_successor = new
-        ctx.add_sa(new)
-        new.state = IkeState.ESTABLISHED
-    else:
-        _adopt(ctx, sa, new, now)
-    return [SA((replace(chosen, spi=own_spi),)), Nonce(own_nonce), KE(own.group, own.public)]
-
-
-def _key(old: IkeSa, new: IkeSa, chosen: Proposal, own: kex.KeyExchange, public: bytes,
-         nonces: tuple[bytes, bytes]) -> None:
     try:
-        shared = own.derive(public)
+        public, shared = kex.respond(chosen.ke, ke.data, ctx.random)
     except kex.KexError as failure:
         raise InvalidSyntax(f"KE payload: {failure}") from failure
+    own_nonce, own_spi = ctx.random(NONCE_LENGTH), ctx.random(8)
+    new = IkeSa(chosen.spi, own_spi, initiator=False)
+
+    def finish(additional: bytes, now: float) -> None:
+        _key(sa, new, chosen, (nonce, own_nonce), shared, additional)
+        if sa.rekeying:
+            sa.peer_successor = new
+            ctx.add_sa(new)
+            new.state = IkeState.ESTABLISHED
+        else:
+            _adopt(ctx, sa, new, now)
+
+    payloads: list[Payload] = [SA((replace(chosen, spi=own_spi),)), Nonce(own_nonce), KE(chosen.ke, public)]
+    if chosen.additional:
+        return [*payloads, expect_follow_up(ctx, sa, chosen.additional, finish)]
+    finish(b"", now)
+    return payloads
+
+
+def _not_weaker(ctx: Context, sa: IkeSa) -> tuple[Proposal, ...]:
+    """What may replace this IKE_SA: additional key exchanges, once in use, stay in use."""
+    proposals = ctx.config.ike_proposals
+    if not sa.require()[0].additional:
+        return proposals
+    return tuple(p for p in proposals if any(t.type in ADDITIONAL and t.id for t in p.transforms))
+
+
+def _key(old: IkeSa, new: IkeSa, chosen: Proposal, nonces: tuple[bytes, bytes], shared: bytes, additional: bytes
+         ) -> None:
     proposal, keys = old.require()
     new.proposal, new.lowest_nonce = chosen, min(nonces)
-    new.keys = rekey_ike_keys(proposal.prf, keys.sk_d, chosen, shared, *nonces, new.spi_i, new.spi_r)
+    new.keys = rekey_ike_keys(proposal.prf, keys.sk_d, chosen, shared, *nonces, new.spi_i, new.spi_r, additional)
     by_initiator = ciphers(chosen, new.keys)
     new.cipher_out, new.cipher_in = by_initiator if new.initiator else by_initiator[::-1]
 

@@ -1,0 +1,89 @@
+"""What a CHILD_SA offers, accepts and is made of (RFC 7296 §1.2, §2.9, §2.17; RFC 9370 §2.2.4)."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from client.core.ikev2.child_sa import ChildSa
+from client.core.ikev2.constants import NotifyType
+from client.core.ikev2.errors import InvalidSyntax, ProtocolError
+from client.core.ikev2.events import ChildKeys, ChildSaInfo, EngineConfig, Progress
+from client.core.ikev2.ike_sa import Context, IkeSa
+from client.core.ikev2.keymat import derive_child_keys
+from client.core.ikev2.message import Message
+from client.core.ikev2.payloads import SA, Payload, TSi, TSr
+from client.core.ikev2.proposal import Proposal, number_proposals, verify_chosen, with_additional, with_ke, without_ke
+from client.core.ikev2.proposal_types import ADDITIONAL
+from client.core.ikev2.timers import Timer
+from client.core.ikev2.traffic_selector import TrafficSelector, intersect_all
+
+NONCE_LENGTH = 32
+NoncePair = tuple[bytes, bytes]
+
+
+def offer_child(config: EngineConfig, spi_in: bytes, proposals: Sequence[Proposal]) -> list[Payload]:
+    """SA, TSi, TSr; the selectors are always those first offered (§2.9.2)."""
+    return [SA(tuple(replace(p, spi=spi_in) for p in proposals)), TSi(config.local_ts), TSr(config.remote_ts)]
+
+
+def esp_proposals(config: EngineConfig, sa: IkeSa, groups: tuple[int, ...]) -> tuple[Proposal, ...]:
+    """As configured, with PFS by ``groups``; the first CHILD_SA has no key exchange of its own (§1.2).
+
+    Where the IKE_SA has additional key exchanges they are offered for PFS too, before the same without.
+    """
+    bare = [without_ke(p) for p in config.esp_proposals]
+    if not groups:
+        return number_proposals(bare)
+    classic = [with_ke(p, groups) for p in bare]
+    used = [t for t in sa.require()[0].transforms if t.type in ADDITIONAL]
+    return number_proposals([with_additional(p, used) for p in classic] + classic if used else classic)
+
+
+def pfs_groups(config: EngineConfig, sa: IkeSa) -> tuple[int, ...]:
+    """The groups of a rekeying, the one that the gateway took for the IKE_SA first."""
+    if config.pfs_groups is not None:
+        return config.pfs_groups
+    used = sa.require()[0].ke
+    groups = [t.id for p in config.ike_proposals for t in p.transforms_of_ke()]
+    return tuple(dict.fromkeys([used, *groups]))
+
+
+def chosen_child(message: Message, ours: Sequence[Proposal]) -> Proposal:
+    """The proposal of a response to us, if it is one of ours. Raises ProtocolError."""
+    offered = message.require(SA)
+    if len(offered.proposals) != 1 or len(offered.proposals[0].spi) != 4:
+        raise InvalidSyntax("the answer must hold one ESP proposal with its SPI")
+    return verify_chosen(offered.proposals[0], ours)
+
+
+def accept_child(ctx: Context, sa: IkeSa, message: Message, chosen: Proposal, spi_in: bytes, nonces: NoncePair,
+                 now: float, *, shared: bytes = b"", additional: bytes = b"") -> ChildSa:
+    """The CHILD_SA of a response to us. Raises ProtocolError."""
+    local = _granted(ctx, message.require(TSi).selectors, ctx.config.local_ts)
+    remote = _granted(ctx, message.require(TSr).selectors, ctx.config.remote_ts)
+    return make_child(ctx, sa, chosen, spi_in, local, remote, nonces, (shared, additional), now, ours=True)
+
+
+def make_child(ctx: Context, sa: IkeSa, proposal: Proposal, spi_in: bytes, local: tuple[TrafficSelector, ...],
+               remote: tuple[TrafficSelector, ...], nonces: NoncePair, secrets: tuple[bytes, bytes], now: float, *,
+               ours: bool) -> ChildSa:
+    """Keys, SPIs and timers of a negotiated CHILD_SA; ``secrets`` are those of its own key exchanges, if any."""
+    ike_proposal, keys = sa.require()
+    encr_i, integ_i, encr_r, integ_r = derive_child_keys(ike_proposal.prf, keys.sk_d, proposal, *nonces, *secrets)
+    by_role = (encr_i, integ_i, encr_r, integ_r) if ours else (encr_r, integ_r, encr_i, integ_i)
+    config = ctx.config
+    info = ChildSaInfo(spi_in, proposal.spi, proposal, local, remote, ChildKeys(*by_role),
+                       now + config.child_rekey, now + config.child_expire)
+    ctx.timers.set(Timer.REKEY_CHILD, spi_in, info.rekey_at)
+    ctx.timers.set(Timer.EXPIRE_CHILD, spi_in, info.expire_at)
+    return ChildSa(info, lowest_nonce=min(nonces), made_by_us=ours)
+
+
+def _granted(ctx: Context, granted: tuple[TrafficSelector, ...], offered: tuple[TrafficSelector, ...]
+             ) -> tuple[TrafficSelector, ...]:
+    """What both sides agreed to (§2.9). A gateway that grants more than was asked gets no more than was asked."""
+    agreed = intersect_all(granted, offered)
+    if not agreed:
+        raise ProtocolError(NotifyType.TS_UNACCEPTABLE, "the gateway granted other networks than were asked for")
+    if not all(ts.is_subset(offered) for ts in granted):
+        ctx.emit(Progress("wide-selectors", " ".join(map(str, granted))))
+    return agreed
