@@ -34,6 +34,7 @@ from client.texts import error_text
 
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)   # s between attempts; each ± 20 %
+SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 EAP_TIMEOUT = 120.0               # s: a method may ask the user in between
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
@@ -78,6 +79,7 @@ class Connection:
         self._questions: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()         # that outlive an attempt
         self._gateways: tuple[str, ...] = ()
+        self._silences = 0
         self._was_connected = False
         self._host_applied = False
         self._closing = False
@@ -183,25 +185,39 @@ class Connection:
         self._over = loop.create_future()
         self._open_transport()
         prepared = await self._prepare(reason)
-        self._gateways = await resolve(self._profile.gateway.address, self._around.mark,
-                                       self._tunnel.virtual_ips.dns)
+        gateways = await resolve(self._profile.gateway.address, self._around.mark, self._tunnel.virtual_ips.dns)
+        turn = self._silences % len(gateways)       # after one that was silent the next is tried first
+        self._gateways = gateways[turn:] + gateways[:turn]
         paths = self._paths()
         if not paths:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
         config = engine_config(self._profile, prepared, self._around.random,
                                self._tunnel.virtual_ips.addresses)
+        if len(gateways) > 1:
+            config = replace(config, connect_give_up=SILENCE_BEFORE_THE_NEXT)
         self._engine = Ikev2Engine(config, self._around.random)
         self._around.log("info", f"initiating IKE_SA to {paths[0].remote.address} via {paths[0].interface}")
         try:
             self._engine.start(paths, self._around.clock())
             self._drive()
             await self._over
+        except RoveError as error:
+            self._silences += error.cause is Cause.GATEWAY_SILENT
+            raise
         finally:
             self._engine = None
+            self._forget_children()
             if self._timer is not None:
                 self._timer.cancel()
             for question in self._questions:
                 question.cancel()
+
+    def _forget_children(self) -> None:
+        """Their IKE_SA is gone: what is meant for them waits, or is dropped, in the tunnel."""
+        if self._transport is not None:
+            for info, _ in self._tunnel.children:
+                self._transport.data_path.remove(info.spi_in)
+                self._transport.data_path.remove(info.spi_out)
 
     async def _prepare(self, reason: str) -> Prepared:
         """The agent asks for what is missing before IKE_SA_INIT: gateways drop half-open SAs."""

@@ -418,7 +418,7 @@ class Ikev2Engine:
             if ctx.current() is None:
                 ctx.emit(Closed())
                 ctx.finish()
-        elif waited >= ctx.config.retransmit_give_up:
+        elif waited >= self._give_up(sa):
             established = sa.state is IkeState.ESTABLISHED
             detail = f"no answer for {waited:.0f} s after {outstanding.transmissions} transmissions"
             ctx.fail(Cause.DEAD_PEER if established else Cause.GATEWAY_SILENT, detail)
@@ -427,6 +427,10 @@ class Ikev2Engine:
                 self._said_unreachable = True
                 ctx.emit(Unreachable("the gateway does not answer"))
             self._retransmit(sa, now)
+
+    def _give_up(self, sa: IkeSa) -> float:
+        config = self._ctx.config
+        return config.connect_give_up if sa.state in (IkeState.INIT, IkeState.AUTH) else config.retransmit_give_up
 
     def _liveness(self, now: float) -> None:
         ctx, sa = self._ctx, self._ctx.current()

@@ -252,5 +252,6 @@ class EngineConfig:
     mobike: bool = True
     fragmentation: bool = True
     fragment_size: int = 1280
-    retransmit_give_up: float = 60.0            # an established SA is dead after so long without an answer
+    connect_give_up: float = 60.0               # without an answer before the IKE_SA is established
+    retransmit_give_up: float = 60.0            # and after: then the gateway is dead
     previous_addresses: Sequence[IpInterface] = ()  # ask for the same virtual addresses again
