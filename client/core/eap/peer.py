@@ -127,11 +127,11 @@ class EapPeer:
         return EapResult(_respond(request, reply.data), notice=reply.words, refused=reply.refused)
 
     def _finish(self, packet: EapPacket) -> EapResult:
+        if packet.code == EapCode.FAILURE:      # whatever its Identifier: the IKE_SA says who sent it
+            raise self._failure()
         # RFC 3748 §4.2 wants the Identifier of the last response; some servers count one further.
         if self._identifier is not None and (packet.identifier - self._identifier) % 256 > 1:
             raise EapError(Cause.PROTOCOL_ERROR, f"{packet.code.name} with a wrong EAP Identifier")
-        if packet.code == EapCode.FAILURE:
-            raise self._failure()
         if not self._msk:
             raise EapError(Cause.GATEWAY_NO_AUTH, "EAP-Success before the gateway has proven itself")
         self._over = True

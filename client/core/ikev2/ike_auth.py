@@ -185,12 +185,12 @@ class IkeAuth:
         self._eap_rounds += 1
         if self._eap_rounds > MAX_EAP_ROUNDS or len(payload.packet) < 4:
             raise InvalidSyntax("EAP goes on for ever" if len(payload.packet) >= 4 else "EAP packet length")
-        if payload.packet[0] == EAP_FAILURE:
-            ctx.fail(Cause.USER_REFUSED, "EAP-Failure")
-            return
-        succeeded = payload.packet[0] == EAP_SUCCESS
+        failed, succeeded = payload.packet[0] == EAP_FAILURE, payload.packet[0] == EAP_SUCCESS
 
         def reply(given: EapReply, now: float) -> None:
+            if failed:      # who runs the method knows better why, and declines
+                ctx.fail(Cause.USER_REFUSED, "EAP-Failure")
+                return
             self._msk = given.msk or self._msk
             if not succeeded:
                 self._send([EAP(given.response)])
