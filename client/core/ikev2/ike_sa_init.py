@@ -76,6 +76,8 @@ class IkeSaInit:
         chosen = verify_chosen(sa_payload.proposals[0], ctx.config.ike_proposals)
         if not 16 <= len(nonce.data) <= 256:
             raise InvalidSyntax("nonce length")        # §2.10
+        if not any(message.spi_r):
+            raise InvalidSyntax("the gateway has no SPI")      # §3.1
         if ke.group != self._kex.group or chosen.ke != ke.group:
             raise InvalidSyntax("the KE payload is of another group than the proposal")
         try:
