@@ -1,6 +1,6 @@
 # make demo   Rove against a real strongSwan gateway, in network namespaces (root)
 # make test   all tests (root)
-.PHONY: help setup demo test unit lint bench clean
+.PHONY: help setup demo test unit lint bench fuzz clean
 
 PYTHON = .venv/bin/python
 
@@ -8,6 +8,7 @@ help:
 	@sed -n 's/^# make/make/p' Makefile
 # make unit   what needs no root
 # make lint   ruff and mypy
+# make fuzz   every parser and the engine, SECONDS=60 each (docs/fuzzing.md)
 # make bench  figures beside strongSwan's, as ratios (root, minutes)
 
 setup:
@@ -28,6 +29,11 @@ lint: setup
 
 bench: setup
 	@$(PYTHON) -m benchmarks
+
+SECONDS ?= 60
+fuzz: setup
+	@$(PYTHON) -c "import atheris" 2>/dev/null || $(PYTHON) -m pip install -q --disable-pip-version-check -e '.[fuzz]'
+	@$(PYTHON) -m tests.fuzz.run --seconds $(SECONDS)
 
 clean:
 	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
