@@ -47,6 +47,8 @@ USERS = {
                                      {"user": {"auth": "psk", "identity": "alice@lab.test"}}),
     "certificate": Refusal("certec", 6, "refused your user name, password, key or certificate",
                            "Rove does not retry by itself", ""),
+    "method": Refusal("noeap", 6, "the gateway wants EAP-MD5, the profile has EAP-MSCHAPV2",
+                      "Tell whoever runs the gateway"),
 }
 ALGORITHMS = {
     "ike": Refusal("weak", 4, "accepts none of the algorithms offered: ", "name them in ike.proposals"),
