@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from client.core.crypto import kex
-from client.core.ikev2.child_negotiation import NONCE_LENGTH, esp_proposals, make_child, pfs_groups
+from client.core.ikev2.child_negotiation import NONCE_LENGTH, esp_proposals, is_child_spi, make_child, pfs_groups
 from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import NotifyType
 from client.core.ikev2.errors import InvalidKePayload, InvalidSyntax, NoProposalChosen, ProtocolError
@@ -26,6 +26,8 @@ def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify,
         raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "that CHILD_SA is being closed")   # §2.25.1
     nonce, ke = message.require(Nonce).data, message.get(KE)
     chosen = _select(ctx, sa, message.require(SA).proposals, ke)
+    if not is_child_spi(chosen.spi):
+        raise InvalidSyntax("SPI of the new CHILD_SA")
     remote = intersect_all(message.require(TSi).selectors, ctx.config.remote_ts)
     local = intersect_all(message.require(TSr).selectors, ctx.config.local_ts)
     if not remote or not local:

@@ -47,10 +47,15 @@ def pfs_groups(config: EngineConfig, sa: IkeSa) -> tuple[int, ...]:
     return tuple(dict.fromkeys([used, *groups]))
 
 
+def is_child_spi(spi: bytes) -> bool:
+    """RFC 4303 §2.1: 0 never appears on the wire, 1 to 255 are reserved."""
+    return len(spi) == 4 and int.from_bytes(spi, "big") > 255
+
+
 def chosen_child(message: Message, ours: Sequence[Proposal]) -> Proposal:
     """The proposal of a response to us, if it is one of ours. Raises ProtocolError."""
     offered = message.require(SA)
-    if len(offered.proposals) != 1 or len(offered.proposals[0].spi) != 4:
+    if len(offered.proposals) != 1 or not is_child_spi(offered.proposals[0].spi):
         raise InvalidSyntax("the answer must hold one ESP proposal with its SPI")
     return verify_chosen(offered.proposals[0], ours)
 

@@ -23,8 +23,10 @@ from client.core.ikev2.intermediate import FollowUp, derive
 from client.core.ikev2.message import Message
 from client.core.ikev2.payloads import KE, Nonce, Notify, Payload
 from client.core.ikev2.timers import Timer
+from client.model.cause import Cause
 
 RETRY_DELAY = 3.0          # s after TEMPORARY_FAILURE, plus up to as much again
+MAX_GROUPS = 4             # that a gateway may ask for one after the other (INVALID_KE_PAYLOAD)
 
 
 class CreateChild:
@@ -32,10 +34,12 @@ class CreateChild:
 
     exchange = ExchangeType.CREATE_CHILD_SA
 
-    def __init__(self, ctx: Context, sa: IkeSa, old: ChildSa | None, groups: tuple[int, ...] | None = None) -> None:
+    def __init__(self, ctx: Context, sa: IkeSa, old: ChildSa | None, groups: tuple[int, ...] | None = None,
+                 tries: int = 1) -> None:
         self._ctx = ctx
         self._sa = sa
         self._old = old
+        self._tries = tries
         self._groups = pfs_groups(ctx.config, sa) if groups is None else groups
         self._proposals = esp_proposals(ctx.config, sa, self._groups)
 
@@ -83,6 +87,9 @@ class CreateChild:
         else:
             finish(b"", now)
 
+    def moved_to(self, sa: IkeSa) -> "CreateChild":
+        return CreateChild(self._ctx, sa, self._old)
+
     def _install(self, child: ChildSa) -> None:
         """Settles a collision by the four nonces (§2.8.1): who made the one with the lowest closes it."""
         ctx, old = self._ctx, self._old
@@ -100,6 +107,10 @@ class CreateChild:
 
     def _refused(self, error: Notify, now: float) -> None:
         ctx, sa, old = self._ctx, self._sa, self._old
+        if old is not None and ctx.find_child(old.spi_in) is None:
+            old = None      # the gateway deleted it meanwhile: what is missing is a new one, if any
+            if sa.children:
+                return
         if old is not None and old.state is ChildState.REKEYING:
             old.state = ChildState.REKEYED if old.peer_successor else ChildState.INSTALLED
             if old.peer_successor:
@@ -108,23 +119,27 @@ class CreateChild:
         match error.type:
             case NotifyType.INVALID_KE_PAYLOAD if len(error.data) == 2:
                 group = int.from_bytes(error.data, "big")
-                if group in self._groups and group != self._groups[0]:
+                if group in self._groups and group != self._groups[0] and self._tries < MAX_GROUPS:
                     rest = tuple(g for g in self._groups if g != group)
-                    ctx.enqueue(sa, CreateChild(ctx, sa, old, (group, *rest)), front=True)
+                    ctx.enqueue(sa, CreateChild(ctx, sa, old, (group, *rest), self._tries + 1), front=True)
                     return
             case NotifyType.NO_PROPOSAL_CHOSEN if self._groups and ctx.config.pfs_groups is None:
                 ctx.emit(Progress("pfs-refused", "the gateway renews without PFS"))
                 ctx.enqueue(sa, CreateChild(ctx, sa, old, ()), front=True)
                 return
-            case NotifyType.CHILD_SA_NOT_FOUND if old is not None:
-                ctx.drop_child(sa, old, now)
+            case NotifyType.CHILD_SA_NOT_FOUND if self._old is not None:
+                if old is not None:
+                    ctx.drop_child(sa, old, now)
                 ctx.enqueue(sa, CreateChild(ctx, sa, None, self._groups))
                 return
             case NotifyType.TEMPORARY_FAILURE:
                 ctx.enqueue(sa, CreateChild(ctx, sa, old, self._groups))
                 ctx.later(sa, RETRY_DELAY * (1 + ctx.random(1)[0] / 255), now)
                 return
+        if old is None:
+            ctx.close_with(sa, Cause.GATEWAY_CLOSED, f"it takes no other tunnel: {error.type_name}", now)
+            return
         ctx.emit(Progress("rekey-refused", error.type_name))
-        if old is not None:     # the old one lives on; try again while it does
-            wait = max((old.info.expire_at - now) / 3, RETRY_DELAY)
-            ctx.timers.set(Timer.REKEY_CHILD, old.spi_in, now + wait)
+        # The old one lives on; try again while it does.
+        wait = max((old.info.expire_at - now) / 3, RETRY_DELAY)
+        ctx.timers.set(Timer.REKEY_CHILD, old.spi_in, now + wait)

@@ -7,7 +7,8 @@ socket or a random source of its own. One engine is one connection: an IKE_SA, i
 from collections.abc import Sequence
 
 from client.core.ikev2.answer_child import answer_rekey_child
-from client.core.ikev2.constants import ExchangeType, NotifyType
+from client.core.ikev2.child_sa import ChildState
+from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
 from client.core.ikev2.create_child_sa import CreateChild
 from client.core.ikev2.errors import IntegrityError, InvalidSyntax, ProtocolError
 from client.core.ikev2.events import (
@@ -28,7 +29,7 @@ from client.core.ikev2.fragment import Reassembly
 from client.core.ikev2.ike_auth import IkeAuth
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.ike_sa_init import INIT_CAUSES, IkeSaInit
-from client.core.ikev2.informational import DeleteIke, Liveness, answer_informational
+from client.core.ikev2.informational import DeleteChild, DeleteIke, Liveness, answer_informational
 from client.core.ikev2.intermediate import IntAuth, Intermediate, answer_follow_up
 from client.core.ikev2.message import (
     Header,
@@ -38,8 +39,8 @@ from client.core.ikev2.message import (
     parse_plain,
     parse_protected,
 )
-from client.core.ikev2.mobike import UpdateAddresses
-from client.core.ikev2.payloads import SA, Notify, Payload
+from client.core.ikev2.mobike import tell_new_address
+from client.core.ikev2.payloads import SA, Delete, Notify, Payload
 from client.core.ikev2.proposal import proposal_name
 from client.core.ikev2.rekey_ike import RekeyIke, answer_rekey_ike
 from client.core.ikev2.timers import Timer
@@ -50,7 +51,7 @@ CLOSE_GIVE_UP = 2.0      # s: a DELETE that nobody answers does not hold the use
 CLOCK_STEP = 0.001       # s: deadlines closer than this are the same
 UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
 
-_TALKING = (IkeState.ESTABLISHED, IkeState.REKEYED, IkeState.DELETING)
+_TALKING = (IkeState.ESTABLISHED, IkeState.RIVAL, IkeState.REKEYED, IkeState.DELETING)
 
 
 class Ikev2Engine:
@@ -83,6 +84,8 @@ class Ikev2Engine:
         sa = self._ctx.sas.get(header.spi_r if header.initiator else header.spi_i)
         if sa is None or header.initiator == sa.initiator:
             return
+        if sa.state is IkeState.INIT and self._ctx.path is None:
+            return      # no network to go on with; a late answer will come again
         if sa.state is IkeState.INIT:
             self._init_response(sa, header, data, now)
         elif header.response:
@@ -111,18 +114,18 @@ class Ikev2Engine:
         best = self._paths[0]
         if best.same_way(ctx.path):
             return
-        if sa is None or sa.state is IkeState.INIT:
+        if not ctx.sas or (sa is not None and sa.state is IkeState.INIT):
             ctx.path = best
             self._initiate(None, now)
             return
         ctx.path = best.natt()
         for each in ctx.sas.values():
             self._retransmit(each, now, fresh=True)
-        if sa.state is IkeState.ESTABLISHED:
-            if not any(isinstance(task, UpdateAddresses) for task in sa.window.queue):
-                ctx.enqueue(sa, UpdateAddresses(ctx, sa) if ctx.peer.mobike and ctx.config.mobike else Liveness(),
-                            front=True)
+        if sa is not None and sa.state is IkeState.ESTABLISHED:
+            tell_new_address(ctx, sa)
             ctx.emit(PathChanged(ctx.path, ctx.nat, confirmed=False))
+        else:
+            ctx.moved = True        # the gateway may have answered to where we were
         self._pump(now)
 
     def udp_refused(self, detail: str, now: float) -> None:
@@ -158,6 +161,7 @@ class Ikev2Engine:
             self._ctx.finish()
             return
         sa.window.queue.clear()
+        self._ctx.timers.cancel(Timer.QUEUE, sa.own_spi)
         self._ctx.enqueue(sa, DeleteIke(self._ctx, sa, last=True))
         if sa.window.outstanding is not None:
             sa.window.outstanding.first_sent = now
@@ -175,7 +179,8 @@ class Ikev2Engine:
 
     def decline(self, request_id: int, cause: Cause, detail: str, now: float) -> None:
         """The human-speed input will not come: the attempt ends with ``cause``."""
-        self._ctx.fail(cause, detail)
+        if self._ctx.is_asked(request_id):
+            self._ctx.fail(cause, detail)
 
     # --- outputs ---
 
@@ -286,6 +291,11 @@ class Ikev2Engine:
 
     def _answer(self, sa: IkeSa, message: Message, now: float) -> list[Payload]:
         ctx = self._ctx
+        if sa.state is IkeState.RIVAL and not any(d.protocol == ProtocolId.IKE for d in message.all(Delete)):
+            # The gateway uses it, so it has decided (§2.8.2); its answer to our own rekeying is on the way.
+            old = next((other for other in ctx.sas.values() if other.peer_successor is sa), None)
+            if old is not None:
+                ctx.replace_sa(old, sa, now)
         if message.exchange == ExchangeType.INFORMATIONAL:
             return answer_informational(ctx, sa, message, now)
         if message.exchange == ExchangeType.IKE_FOLLOWUP_KE:
@@ -418,6 +428,8 @@ class Ikev2Engine:
             if ctx.current() is None:
                 ctx.emit(Closed())
                 ctx.finish()
+        elif waited >= self._give_up(sa) and ctx.current() not in (sa, None):
+            ctx.remove_sa(sa)       # replaced long ago: nobody misses it
         elif waited >= self._give_up(sa):
             established = sa.state is IkeState.ESTABLISHED
             detail = f"no answer for {waited:.0f} s after {outstanding.transmissions} transmissions"
@@ -454,5 +466,9 @@ class Ikev2Engine:
         sa, child = found
         if len(sa.children) == 1:
             ctx.close_with(sa, Cause.LIFETIME_EXPIRED, "the CHILD_SA could not be renewed in time", now)
+            return
+        ctx.use_successor(sa, child)        # replaced by the gateway, which never deleted it
+        if sa.state is IkeState.ESTABLISHED and child.state is not ChildState.DELETING:
+            ctx.enqueue(sa, DeleteChild(ctx, sa, child))
         else:
             ctx.drop_child(sa, child, now)

@@ -2,11 +2,14 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from client.core.ikev2.constants import ExchangeType
 from client.core.ikev2.message import Message
 from client.core.ikev2.payloads import Payload
+
+if TYPE_CHECKING:
+    from client.core.ikev2.ike_sa import IkeSa
 
 FIRST_INTERVAL = 0.5     # s, before a round trip was measured
 LEAST_INTERVAL = 0.2     # s: a gateway that is asked more often than this is being hammered
@@ -47,6 +50,9 @@ class Task(Protocol):
 
     def process_response(self, message: Message, now: float) -> None:
         """Raises ProtocolError when the response breaks the protocol."""
+
+    def moved_to(self, sa: "IkeSa") -> "Task | None":
+        """The same for the IKE_SA that replaces this one's; None where it has no use there."""
 
 
 @dataclass

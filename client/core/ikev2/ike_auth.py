@@ -29,6 +29,7 @@ from client.core.ikev2.events import (
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.ike_sa_init import IkeSaInit
 from client.core.ikev2.message import Message
+from client.core.ikev2.mobike import tell_new_address
 from client.core.ikev2.payloads import AUTH, CERT, CERTREQ, CP, EAP, SA, IDi, IDr, Notify, Payload, TSi, TSr
 from client.core.ikev2.proposal import proposal_name, without_ke
 from client.core.ikev2.timers import Timer
@@ -121,6 +122,9 @@ class IkeAuth:
     def _send(self, payloads: list[Payload]) -> None:
         self._request = payloads
         self._ctx.enqueue(self._sa, self)
+
+    def moved_to(self, sa: IkeSa) -> None:
+        """There is nothing to replace before IKE_AUTH is over."""
 
     # --- the gateway's side ---
 
@@ -251,7 +255,10 @@ class IkeAuth:
         sa.children[child.spi_in] = child
         ctx.start_sa_timers(sa, now)
         ctx.timers.set(Timer.DPD, b"", now + ctx.config.dpd)
-        assert ctx.path is not None
+        path = ctx.path or ctx.last_path
+        assert path is not None
         rekey_at = now + ctx.config.ike_rekey
-        ctx.emit(Established(sa.spi_i, sa.spi_r, sa.require()[0], virtual_ips, rekey_at, ctx.nat, ctx.path))
+        ctx.emit(Established(sa.spi_i, sa.spi_r, sa.require()[0], virtual_ips, rekey_at, ctx.nat, path))
         ctx.emit(ChildInstalled(child.info))
+        if ctx.moved and ctx.path is not None:
+            tell_new_address(ctx, sa)

@@ -10,9 +10,19 @@ from enum import Enum, auto
 from typing import Any
 
 from client.core.crypto.suites import SkCipher
-from client.core.ikev2.child_sa import ChildSa
+from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
-from client.core.ikev2.events import ChildSaInfo, Datagram, EngineConfig, Event, Failed, Path, Random
+from client.core.ikev2.events import (
+    ChildOutbound,
+    ChildSaInfo,
+    Datagram,
+    EngineConfig,
+    Event,
+    Failed,
+    IkeRekeyed,
+    Path,
+    Random,
+)
 from client.core.ikev2.exchange import Rtt, Task, Window
 from client.core.ikev2.fragment import Reassembly
 from client.core.ikev2.keymat import IkeKeys
@@ -30,6 +40,7 @@ class IkeState(Enum):
     INIT = auto()           # IKE_SA_INIT is out
     AUTH = auto()           # keys exist, nobody is authenticated
     ESTABLISHED = auto()
+    RIVAL = auto()          # made by the gateway while our rekeying is under way; which stands is not settled
     REKEYED = auto()        # has a successor; only INFORMATIONAL is spoken here
     DELETING = auto()       # our DELETE is out
     DEAD = auto()
@@ -95,7 +106,9 @@ class Context:
         self.timers = TimerTable()
         self.rtt = Rtt()
         self.peer = PeerAbilities()
-        self.path: Path | None = None
+        self.last_path: Path | None = None          # where we are, or were while there was a network
+        self.moved = False                          # before the gateway could be told (IKE_AUTH)
+        self._path: Path | None = None
         self.nat = False
         self.sas: dict[bytes, IkeSa] = {}           # by our own SPI; the newest last
         self.lingering: dict[bytes, ChildSaInfo] = {}
@@ -115,11 +128,24 @@ class Context:
         self._pending[self._request_ids] = handler
         return self._request_ids
 
+    def is_asked(self, request_id: int) -> bool:
+        return request_id in self._pending
+
     def answer(self, request_id: int, value: Any, now: float) -> None:
         """A late answer to a request that is gone is normal (the attempt ended) and ignored."""
         handler = self._pending.pop(request_id, None)
         if handler is not None and not self.finished:
             handler(value, now)
+
+    @property
+    def path(self) -> Path | None:
+        """None while there is no network."""
+        return self._path
+
+    @path.setter
+    def path(self, path: Path | None) -> None:
+        self._path = path
+        self.last_path = path or self.last_path
 
     def current(self) -> IkeSa | None:
         """The IKE_SA on which new exchanges start."""
@@ -164,7 +190,28 @@ class Context:
         self.timers.set(Timer.REKEY_IKE, sa.own_spi, now + self.config.ike_rekey)
         self.timers.set(Timer.EXPIRE_IKE, sa.own_spi, now + self.config.ike_rekey * IKE_EXPIRE)
 
+    def replace_sa(self, old: IkeSa, new: IkeSa, now: float) -> None:
+        """``new`` takes over the children and whatever waits to be said (RFC 7296 §2.8)."""
+        self.sas.pop(new.own_spi, None)
+        self.add_sa(new)                    # the newest last
+        new.state, old.state, old.peer_successor = IkeState.ESTABLISHED, IkeState.REKEYED, None
+        new.children.update(old.children)
+        old.children.clear()
+        outstanding = old.window.outstanding
+        under_way = [outstanding.task] if outstanding is not None and outstanding.task is not None else []
+        for task in (*under_way, *old.window.queue):
+            moved = task.moved_to(new)
+            if moved is not None:
+                self.enqueue(new, moved)
+        old.window.queue.clear()
+        self.timers.cancel(Timer.REKEY_IKE, old.own_spi)
+        self.start_sa_timers(new, now)
+        self.emit(IkeRekeyed(new.spi_i, new.spi_r, new.require()[0], now + self.config.ike_rekey))
+
     def remove_sa(self, sa: IkeSa) -> None:
+        for other in self.sas.values():
+            if other.peer_successor is sa:
+                other.peer_successor = None
         sa.state = IkeState.DEAD
         self.sas.pop(sa.own_spi, None)
         self.timers.cancel_owner(sa.own_spi)
@@ -172,9 +219,21 @@ class Context:
     def drop_child(self, sa: IkeSa, child: ChildSa, now: float) -> None:
         """Gone between the peers; packets in flight are still taken for a moment."""
         sa.children.pop(child.spi_in, None)
+        for other in sa.children.values():
+            if other.peer_successor is child:
+                other.peer_successor = None
         self.timers.cancel_owner(child.spi_in)
         self.lingering[child.spi_in] = child.info
         self.timers.set(Timer.LINGER_CHILD, child.spi_in, now + LINGER)
+
+    def use_successor(self, sa: IkeSa, old: ChildSa) -> None:
+        """``old`` goes: what the gateway replaced it with carries our packets from now on (RFC 7296 §2.8)."""
+        successor = sa.children.get(old.successor or b"")
+        if old.peer_successor is not None and old.state is ChildState.REKEYING:
+            successor = old.peer_successor      # the gateway closes the old one: its own replacement stands
+        if successor is not None and not successor.outbound and successor.state is not ChildState.DELETING:
+            successor.outbound = True
+            self.emit(ChildOutbound(successor.info))
 
     def enqueue(self, sa: IkeSa, task: Task, *, front: bool = False) -> None:
         """The engine starts it when the window is free."""

@@ -35,6 +35,8 @@ class IkeSaInit:
         self.nonce_r = b""
         self.response = b""
         self._cookie = b""
+        assert ctx.path is not None
+        self._nat = nat_detection(sa.spi_i, bytes(8), ctx.path, ctx.random)     # the same in each request (§2.6)
         self._retries = 0
         self._use_group(group if group in self.groups else self.groups[0])
 
@@ -100,9 +102,8 @@ class IkeSaInit:
                 int.from_bytes(hashes.data[i:i + 2], "big") for i in range(0, len(hashes.data) - 1, 2))
         assert ctx.path is not None
         nat = detect_nat(message, sa.spi_i, sa.spi_r, ctx.path)
-        if nat is not None:
-            ctx.nat = nat
-            ctx.path = ctx.path.natt()
+        ctx.nat = bool(nat)
+        ctx.path = ctx.path.natt()      # our ESP travels in UDP, whether the gateway speaks of NAT or not
         ctx.emit(Progress("ike-sa-init", proposal_name(chosen)))
 
     def _count_retry(self) -> None:
@@ -116,10 +117,9 @@ class IkeSaInit:
 
     def _build(self) -> None:
         ctx, sa = self._ctx, self._sa
-        assert ctx.path is not None
         payloads: list[Payload] = [Notify.of(NotifyType.COOKIE, self._cookie)] if self._cookie else []
         payloads += [SA(ctx.config.ike_proposals), KE(self._kex.group, self._kex.public), Nonce(self.nonce_i),
-                     *nat_detection(sa.spi_i, bytes(8), ctx.path, ctx.random)]
+                     *self._nat]
         if ctx.config.fragmentation:
             payloads.append(Notify.of(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
         payloads.append(Notify.of(NotifyType.SIGNATURE_HASH_ALGORITHMS, _OUR_HASHES))

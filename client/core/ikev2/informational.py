@@ -2,7 +2,7 @@
 
 from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
-from client.core.ikev2.events import ChildOutbound, Closed, Progress
+from client.core.ikev2.events import Closed, Progress
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.message import Message
 from client.core.ikev2.payloads import Delete, Notify, Payload
@@ -19,6 +19,10 @@ class Liveness:
 
     def process_response(self, message: Message, now: float) -> None:
         """That it came is the answer."""
+
+    def moved_to(self, sa: IkeSa) -> "Liveness | None":
+        """The new IKE_SA was heard of just now."""
+        return None
 
 
 class DeleteChild:
@@ -41,6 +45,9 @@ class DeleteChild:
         if self.child.spi_in in self._sa.children:
             self._ctx.drop_child(self._sa, self.child, now)
 
+    def moved_to(self, sa: IkeSa) -> "DeleteChild":
+        return DeleteChild(self._ctx, sa, self.child)
+
 
 class DeleteIke:
     """Closes an IKE_SA and all its children; ``last`` when the connection ends with it."""
@@ -62,13 +69,16 @@ class DeleteIke:
             self._ctx.emit(Closed())
             self._ctx.finish()
 
+    def moved_to(self, sa: IkeSa) -> "DeleteIke | None":
+        return DeleteIke(self._ctx, sa, last=True) if self._last else None
+
 
 def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) -> list[Payload]:
     """Our answer to the gateway's request; what ends the connection happens after it was sent."""
     reply: list[Payload] = []
     for delete in message.all(Delete):
         if delete.protocol == ProtocolId.IKE:
-            _ike_deleted(ctx, sa)
+            _ike_deleted(ctx, sa, now)
             return []
         if delete.protocol == ProtocolId.ESP:
             spis = [spi for spi in (_child_deleted(ctx, sa, spi_out, now) for spi_out in delete.spis) if spi]
@@ -90,20 +100,17 @@ def _child_deleted(ctx: Context, sa: IkeSa, spi_out: bytes, now: float) -> bytes
     if child is None:
         return None
     crossing = child.state is ChildState.DELETING
-    successor = sa.children.get(child.successor or b"")
-    if child.peer_successor is not None and child.state is ChildState.REKEYING:
-        successor = child.peer_successor        # the gateway closes the old one: its own replacement stands
-    if successor is not None and not successor.outbound and successor.state is not ChildState.DELETING:
-        successor.outbound = True
-        ctx.emit(ChildOutbound(successor.info))
+    ctx.use_successor(sa, child)
     rekeying = child.state is ChildState.REKEYING
     ctx.drop_child(sa, child, now)
-    if not sa.children and not rekeying and not crossing:
+    if not sa.children and not rekeying and not crossing and sa.state is IkeState.ESTABLISHED:
         ctx.after_reply = lambda: ctx.close_with(sa, Cause.GATEWAY_CLOSED, "the gateway closed the tunnel", now)
     return None if crossing else child.spi_in
 
 
-def _ike_deleted(ctx: Context, sa: IkeSa) -> None:
+def _ike_deleted(ctx: Context, sa: IkeSa, now: float) -> None:
+    if sa.state is IkeState.ESTABLISHED and sa.peer_successor is not None:
+        ctx.replace_sa(sa, sa.peer_successor, now)      # it never saw our request: its own rekeying stands
     was_last = sa.state is IkeState.ESTABLISHED and ctx.current() is sa
     closing = sa.state is IkeState.DELETING and ctx.current() is None
 

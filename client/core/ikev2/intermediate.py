@@ -94,6 +94,9 @@ class Intermediate:
             self._ctx.emit(Progress("additional-keys", "+".join(kex.KEX[m].name for m in proposal.additional)))
             self._done(self._int_auth, now)
 
+    def moved_to(self, sa: IkeSa) -> None:
+        """There is nothing to replace before IKE_AUTH is over."""
+
 
 def advance(sa: IkeSa, shared: bytes, nonces: tuple[bytes, bytes]) -> None:
     """SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr); all keys are new from the next message on (RFC 9370 §2.2.2)."""
@@ -148,6 +151,9 @@ class FollowUp:
             self._ctx.enqueue(self._sa, self, front=True)
         else:
             self._done(self._secrets, now)
+
+    def moved_to(self, sa: IkeSa) -> None:
+        """Never asked: an IKE_SA is not replaced between these exchanges."""
 
 
 def expect_follow_up(ctx: Context, sa: IkeSa, methods: tuple[int, ...], done: Done) -> Notify:

@@ -9,9 +9,9 @@ from dataclasses import replace
 from client.core.crypto import kex
 from client.core.ikev2.child_negotiation import NONCE_LENGTH
 from client.core.ikev2.constants import ExchangeType, NotifyType
-from client.core.ikev2.create_child_sa import RETRY_DELAY, CreateChild
+from client.core.ikev2.create_child_sa import MAX_GROUPS, RETRY_DELAY, CreateChild
 from client.core.ikev2.errors import InvalidKePayload, InvalidSyntax, NoProposalChosen, ProtocolError
-from client.core.ikev2.events import IkeRekeyed, Progress
+from client.core.ikev2.events import Progress
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.informational import DeleteChild, DeleteIke
 from client.core.ikev2.intermediate import FollowUp, derive, expect_follow_up
@@ -22,16 +22,19 @@ from client.core.ikev2.proposal import Proposal, select, verify_chosen
 from client.core.ikev2.proposal_types import ADDITIONAL
 from client.core.ikev2.timers import Timer
 
+LOSER_LINGER = 10.0      # s that the gateway has to close an IKE_SA that lost a collision
+
 
 class RekeyIke:
     """Our replacement of ``sa``."""
 
     exchange = ExchangeType.CREATE_CHILD_SA
 
-    def __init__(self, ctx: Context, sa: IkeSa, group: int | None = None) -> None:
+    def __init__(self, ctx: Context, sa: IkeSa, group: int | None = None, tries: int = 1) -> None:
         self._ctx = ctx
         self._sa = sa
         self._group = group or sa.require()[0].ke
+        self._tries = tries
         self._proposals = _not_weaker(ctx, sa)
 
     def build_request(self, now: float) -> list[Payload] | None:
@@ -68,28 +71,38 @@ class RekeyIke:
         else:
             finish(b"", now)
 
+    def moved_to(self, sa: IkeSa) -> None:
+        """It was replaced: done."""
+
     def _install(self, new: IkeSa, now: float) -> None:
         ctx, sa = self._ctx, self._sa
         sa.rekeying = False
         rival = sa.peer_successor
-        if rival is None or new.lowest_nonce > rival.lowest_nonce:
-            _adopt(ctx, sa, new, now)
+        replaced = sa.state is IkeState.REKEYED     # the gateway has begun to use its own already
+        if not replaced and (rival is None or new.lowest_nonce > rival.lowest_nonce):
+            ctx.replace_sa(sa, new, now)
             ctx.enqueue(sa, DeleteIke(ctx, sa))
+            if rival is not None:       # the gateway closes it, unless it never hears that there is one
+                ctx.timers.set(Timer.EXPIRE_IKE, rival.own_spi, now + LOSER_LINGER)
         else:       # ours holds the lowest nonce: we close it, theirs survives (§2.8.2)
             ctx.add_sa(new)
             new.state = IkeState.REKEYED
             ctx.enqueue(new, DeleteIke(ctx, new))
-            _adopt(ctx, sa, rival, now)
+            if not replaced and rival is not None:
+                ctx.replace_sa(sa, rival, now)
 
     def _refused(self, error: Notify, now: float) -> None:
         ctx, sa = self._ctx, self._sa
         sa.rekeying = False
+        if sa.state is IkeState.REKEYED:
+            return
         if sa.peer_successor is not None:       # theirs stands, ours does not
-            _adopt(ctx, sa, sa.peer_successor, now)
+            ctx.replace_sa(sa, sa.peer_successor, now)
             return
         group = int.from_bytes(error.data, "big") if error.type == NotifyType.INVALID_KE_PAYLOAD else 0
-        if group in {t.id for p in self._proposals for t in p.transforms_of_ke()} and group != self._group:
-            ctx.enqueue(sa, RekeyIke(ctx, sa, group), front=True)
+        offered = {t.id for p in self._proposals for t in p.transforms_of_ke()}
+        if group in offered and group != self._group and self._tries < MAX_GROUPS:
+            ctx.enqueue(sa, RekeyIke(ctx, sa, group, self._tries + 1), front=True)
             return
         temporary = error.type == NotifyType.TEMPORARY_FAILURE
         expiry = ctx.timers.get(Timer.EXPIRE_IKE, sa.own_spi) or now
@@ -128,9 +141,10 @@ def answer_rekey_ike(ctx: Context, sa: IkeSa, message: Message, now: float) -> l
         if sa.rekeying:
             sa.peer_successor = new
             ctx.add_sa(new)
-            new.state = IkeState.ESTABLISHED
+            new.state = IkeState.RIVAL
+            ctx.start_sa_timers(new, now)
         else:
-            _adopt(ctx, sa, new, now)
+            ctx.replace_sa(sa, new, now)
 
     payloads: list[Payload] = [SA((replace(chosen, spi=own_spi),)), Nonce(own_nonce), KE(chosen.ke, public)]
     if chosen.additional:
@@ -155,21 +169,3 @@ def _key(old: IkeSa, new: IkeSa, chosen: Proposal, nonces: tuple[bytes, bytes], 
     by_initiator = ciphers(chosen, new.keys)
     new.cipher_out, new.cipher_in = by_initiator if new.initiator else by_initiator[::-1]
 
-
-def _adopt(ctx: Context, old: IkeSa, new: IkeSa, now: float) -> None:
-    """``new`` takes over the children and whatever waited to be said."""
-    ctx.sas.pop(new.own_spi, None)
-    ctx.add_sa(new)                     # the newest last
-    new.state, old.state = IkeState.ESTABLISHED, IkeState.REKEYED
-    new.children.update(old.children)
-    old.children.clear()
-    for task in old.window.queue:
-        if isinstance(task, CreateChild) and task.old is not None:
-            ctx.enqueue(new, CreateChild(ctx, new, task.old))
-        elif isinstance(task, DeleteChild):
-            ctx.enqueue(new, DeleteChild(ctx, new, task.child))
-    old.window.queue.clear()
-    ctx.timers.cancel(Timer.REKEY_IKE, old.own_spi)
-    ctx.start_sa_timers(new, now)
-    proposal, _ = new.require()
-    ctx.emit(IkeRekeyed(new.spi_i, new.spi_r, proposal, now + ctx.config.ike_rekey))
