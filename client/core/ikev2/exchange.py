@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 FIRST_INTERVAL = 0.5     # s, before a round trip was measured
 LEAST_INTERVAL = 0.2     # s: a gateway that is asked more often than this is being hammered
+AUTH_INTERVAL = 0.5      # s, least for IKE_AUTH: a gateway signs, and asks its RADIUS server
 GROWTH = 1.5
 LONGEST_INTERVAL = 4.0   # s
+LONGEST_AUTH_INTERVAL = 2.0
 MAX_MESSAGE_ID = 0xFFFF_0000   # an IKE_SA is replaced long before its message IDs run out (§2.2)
 
 
