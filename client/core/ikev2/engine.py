@@ -50,6 +50,7 @@ KE_SILENCE = 6.0         # s without any answer before another group is tried
 CLOSE_GIVE_UP = 2.0      # s: a DELETE that nobody answers does not hold the user up
 CLOCK_STEP = 0.001       # s: deadlines closer than this are the same
 UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
+HINT_INTERVAL = 10.0     # s between liveness checks that hints of anybody bring about
 
 _TALKING = (IkeState.ESTABLISHED, IkeState.RIVAL, IkeState.REKEYED, IkeState.DELETING)
 
@@ -61,6 +62,7 @@ class Ikev2Engine:
         self._ctx = Context(config, random)
         self._init: IkeSaInit | None = None
         self._said_unreachable = False
+        self._last_hint: float | None = None
         self._paths: tuple[Path, ...] = ()
 
     # --- inputs ---
@@ -80,6 +82,9 @@ class Ikev2Engine:
         try:
             header = parse_header(data)
         except ProtocolError:
+            return
+        if header.exchange != ExchangeType.IKE_SA_INIT and not header.protected:
+            self._unprotected(data, now)
             return
         sa = self._ctx.sas.get(header.spi_r if header.initiator else header.spi_i)
         if sa is None or header.initiator == sa.initiator:
@@ -133,6 +138,7 @@ class Ikev2Engine:
         if not self._said_unreachable:
             self._said_unreachable = True
             self._ctx.emit(Unreachable(detail))
+        self._hint(now)
 
     def traffic_seen(self, at: float) -> None:
         """When the data path last opened an ESP packet: the gateway is alive (RFC 7296 §2.4)."""
@@ -243,6 +249,26 @@ class Ikev2Engine:
             authenticate(IntAuth(), now)
 
     # --- protected messages ---
+
+    def _unprotected(self, data: bytes, now: float) -> None:
+        """A gateway that knows our SPIs no more, or somebody who pretends to be it (RFC 7296 §1.5, §2.21.4)."""
+        try:
+            message = parse_plain(data)
+        except ProtocolError:
+            return
+        if message.notify(NotifyType.INVALID_IKE_SPI) or message.notify(NotifyType.INVALID_SPI):
+            self._hint(now)
+
+    def _hint(self, now: float) -> None:
+        """Something may be wrong: a liveness check finds out, and not often (§2.4)."""
+        sa = self._ctx.current()
+        if sa is None or sa.state is not IkeState.ESTABLISHED or (
+                self._last_hint is not None and now < self._last_hint + HINT_INTERVAL):
+            return
+        self._last_hint = now
+        if sa.window.outstanding is None and not sa.window.queue:
+            self._ctx.enqueue(sa, Liveness())
+            self._pump(now)
 
     def _response(self, sa: IkeSa, header: Header, data: bytes, now: float) -> None:
         ctx, outstanding = self._ctx, sa.window.outstanding

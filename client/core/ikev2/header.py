@@ -41,6 +41,11 @@ class Header:
     def response(self) -> bool:
         return bool(self.flags & _RESPONSE)
 
+    @property
+    def protected(self) -> bool:
+        """By an SK or SKF payload; whether it is authentic is another question."""
+        return self.next_payload in (PayloadType.SK, PayloadType.SKF)
+
 
 def parse_header(data: bytes) -> Header:
     """``data`` is one whole message. Raises InvalidSyntax, InvalidMajorVersion. The minor version and the version
