@@ -14,9 +14,10 @@ import pytest
 
 from client.core.crypto.algorithms import ESP_SUITES
 from client.core.datapath.base import DataPathEndpoint, Selector
+from client.core.datapath.process import ProcessDataPath
 from client.model.endpoint import Endpoint
 from tests.datapath.network import PORT, End, Pair
-from tests.datapath.peers import endpoint
+from tests.datapath.peers import Recorder, endpoint
 from tests.datapath.tunnel import SPI_B, ping, run, sniffer, tunnel, udp_payloads, until
 
 pytestmark = pytest.mark.interop
@@ -87,6 +88,35 @@ def test_it_says_when_what_it_was_told_is_in_force(ends: tuple[End, End]):
             os.kill(first.pid, signal.SIGKILL)
             await asyncio.wait_for(settled.wait(), 5)
             assert await ping(ends[0], ends[1].inner4) == 3
+
+    run(scenario())
+
+
+def test_ike_is_heard_before_the_child_is(ends: tuple[End, End]):
+    """And by one of the two only, whoever reads; what looks like ESP before there is an SA is nobody's."""
+
+    async def scenario() -> None:
+        recorder = Recorder()
+        path = ProcessDataPath(ends[0].tun, ends[0].sockets, recorder)
+        starting = asyncio.ensure_future(path.start())
+        await asyncio.sleep(0)
+        assert path.pid is not None
+        os.kill(path.pid, signal.SIGSTOP)
+        try:
+            here = Endpoint(ends[0].outer4, PORT)
+            with closing(ends[1].socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
+                for data in (b"ESP?", bytes(4) + b"early", b"\xff", bytes(4) + b"more"):
+                    sender.sendto(data, (here.address, here.port))
+                there = Endpoint(ends[1].outer4, sender.getsockname()[1])
+                await until(lambda: len(recorder.ike) == 2)
+                os.kill(path.pid, signal.SIGCONT)
+                await asyncio.wait_for(starting, 5)
+                sender.sendto(bytes(4) + b"late", (here.address, here.port))
+                await until(lambda: len(recorder.ike) == 3)
+            assert recorder.ike == [(data, here, there) for data in (b"early", b"more", b"late")]
+        finally:
+            os.kill(path.pid, signal.SIGCONT)
+            await path.close()
 
     run(scenario())
 

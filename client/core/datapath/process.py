@@ -22,6 +22,7 @@ from client.core.datapath.base import (
 )
 from client.core.datapath.child_process import DEFAULT_USER, ChildProcess, find_account
 from client.core.datapath.control import encode
+from client.core.datapath.early import EarlyIke
 from client.core.datapath.messages import (
     Checkpoint,
     HardExpired,
@@ -82,6 +83,7 @@ class ProcessDataPath:
         self._child: ChildProcess | None = None
         self._ready_timer: asyncio.TimerHandle | None = None
         self._ready: asyncio.Future[None] | None = None
+        self._early: EarlyIke | None = None
         self._gone = asyncio.Event()
         self._closing = False
         self._page_fd = create_page()
@@ -96,15 +98,17 @@ class ProcessDataPath:
         return self._child.pid if self._child else None
 
     async def start(self) -> None:
-        """Returns when packets are read. Raises RoveError."""
+        """Returns when packets are read; IKE is heard at once. Raises RoveError."""
         self._loop = asyncio.get_running_loop()
         self._ready = self._loop.create_future()
         self._spawn()
+        self._early = EarlyIke(self._sockets.values(), self._listener, self._loop)
         await self._ready
 
     def install_inbound(self, sa: InboundSa) -> None:
         """Raises RoveError when there are too many, ControlError when it cannot be said."""
         encode(InstallInbound(0, 0, sa))  # judged before anything changes
+        self._leave_to_child()
         slot = self._take_slot(self._inbound.pop(sa.spi, None))
         self._inbound[sa.spi] = (slot, sa)
         self._say(InstallInbound(slot, 0, sa))
@@ -168,6 +172,7 @@ class ProcessDataPath:
         if self._closing:
             return
         self._closing = True
+        self._leave_to_child()
         if self._child is not None:
             self._child.hang_up()
             try:
@@ -216,7 +221,13 @@ class ProcessDataPath:
                 assert self._child is not None
                 self._child.kill("it said what only we say")
 
+    def _leave_to_child(self) -> None:
+        if self._early is not None:
+            self._early.stop()
+            self._early = None
+
     def _on_ready(self) -> None:
+        self._leave_to_child()
         if self._ready_timer:
             self._ready_timer.cancel()
         if self._ready and not self._ready.done():
@@ -238,6 +249,7 @@ class ProcessDataPath:
         assert self._loop is not None
         self._child = None
         self._gone.set()
+        self._leave_to_child()
         while self._unsettled:
             self._unsettled.popleft()[1]()
         if self._ready_timer:

@@ -81,6 +81,7 @@ class Connection:
         self._gateways: tuple[str, ...] = ()
         self._silences = 0
         self._was_connected = False
+        self._cut_off = False                               # no uplink leads to the gateway
         self._host_applied = False
         self._closing = False
         self._cleaning = False
@@ -104,8 +105,22 @@ class Connection:
         """New paths for the engine; a wait for the network ends."""
         self._network_changed.set()
         if self._engine is not None and self._transport is not None and self._gateways:
-            self._engine.set_paths(self._paths(), self._around.clock())
-            self._drive()
+            self._follow(self._engine, self._paths())
+
+    def network_stirs(self) -> bool:
+        """A change has begun. Where the path in use is gone already there is nothing to lose by not waiting for the
+        end of it. True while there is no path at all."""
+        if self._engine is None or self._transport is None or self._tunnel.path is None:
+            return False
+        paths = self._paths()
+        if self._cut_off or not any(path.same_way(self._tunnel.path) for path in paths):
+            self._follow(self._engine, paths)
+        return self._cut_off
+
+    def _follow(self, engine: Ikev2Engine, paths: list[ike.Path]) -> None:
+        self._cut_off = not paths
+        engine.set_paths(paths, self._around.clock())
+        self._drive()
 
     def rekey(self, what: str) -> None:
         if self._engine is None or not self._tunnel.children:
@@ -244,7 +259,7 @@ class Connection:
                             "deadline": rfc3339(time.time() + PREPARE_DEADLINE)})
 
     def _open_transport(self) -> None:
-        """The data path comes up while people type and IKE_SA_INIT travels; what reaches it early waits for it."""
+        """The data path comes up while people type and IKE travels, which is heard meanwhile; ESP waits for it."""
         if self._transport is not None:
             return
         self._transport = Transport(self._around.interface, self._around.mark, Callbacks(
