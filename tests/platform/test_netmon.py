@@ -115,3 +115,27 @@ def test_a_flood_that_the_kernel_could_not_keep_is_told(watcher):
     assert watcher.run("result = any(change.lost for _, change in changes)") is True
     watcher.run("changes.clear()")
     assert watcher.run("monitor.close(); result = await settle()") == []
+
+
+def test_who_is_in_a_hurry_is_asked_at_once_and_again(lab, watcher):
+    """At the beginning of a burst; after each part of it only while the answer is that it is urgent."""
+    watcher.run("""
+        urgent, stirs, order = True, [], []
+        def stir():
+            stirs.append(time.monotonic())
+            order.append('stir')
+            return urgent
+        hasty = NetworkMonitor(lambda change: order.append('change'), stir)
+        await hasty.start()
+    """)
+    for urgent, address in ((True, 9), (False, 29)):
+        watcher.run(f"urgent = {urgent}; stirs.clear(); order.clear()")
+        for number in range(3):
+            lab.ip(f"addr add 198.51.100.{address + number}/24 dev lte")
+            watcher.run("await asyncio.sleep(0.005)")
+        watcher.run("await asyncio.sleep(0.3)")
+        assert watcher.run("result = order[0]") == "stir"
+        assert watcher.run("result = order[-1]") == "change"
+        stirs, changes = watcher.run("result = len(stirs), order.count('change')")
+        assert stirs >= 3 if urgent else stirs == changes
+    watcher.run("hasty.close()")

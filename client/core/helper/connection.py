@@ -198,6 +198,7 @@ class Connection:
         self._change(self._tunnel.to(State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
+        self._cut_off = False
         self._open_transport()
         prepared = await self._prepare(reason)
         gateways = await resolve(self._profile.gateway.address, self._around.mark, self._tunnel.virtual_ips.dns)

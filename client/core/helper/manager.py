@@ -24,7 +24,7 @@ class Manager:
         self._log = log
         self._on_event = on_event
         self._connections: dict[tuple[Owner, str], tuple[Connection, int, Profile]] = {}
-        self._monitor = NetworkMonitor(self._network_changed)
+        self._monitor = NetworkMonitor(self._network_changed, self._network_stirs)
 
     async def start(self) -> None:
         await self._monitor.start()
@@ -69,6 +69,10 @@ class Manager:
     async def shutdown(self) -> None:
         self._monitor.close()
         await asyncio.gather(*(entry[0].disconnect() for entry in self._connections.values()))
+
+    def _network_stirs(self) -> bool:
+        urgent = [connection.network_stirs() for connection, _, _ in self._connections.values() if connection.active]
+        return any(urgent)
 
     def _network_changed(self, change: NetworkChange) -> None:
         for connection, _, _ in self._connections.values():

@@ -1,7 +1,8 @@
 """rtnetlink's notifications, folded: something about the host's network has changed, look again.
 
-A roam is a burst of links, addresses and routes. One call follows it, soon after it has ended. What Rove does
-itself (its interfaces, its routes, its rules) is no change.
+A roam is a burst of links, addresses and routes. One call follows it, soon after it has ended. Who cannot wait for
+that is asked when it begins, and as long as it is urgent. What Rove does itself (its interfaces, its routes, its
+rules) is no change.
 """
 
 import asyncio
@@ -61,10 +62,16 @@ class NetworkChange:
 
 
 class NetworkMonitor:
-    """Calls ``on_change`` in the event loop where ``start`` ran. Sleeps until the kernel has something to say."""
+    """Calls ``on_change`` in the event loop where ``start`` ran. Sleeps until the kernel has something to say.
 
-    def __init__(self, on_change: Callable[[NetworkChange], None], quiet: float = QUIET, limit: float = LIMIT) -> None:
+    ``on_stir`` hears of a burst that has just begun. While it answers True it is called after what follows, too.
+    """
+
+    def __init__(self, on_change: Callable[[NetworkChange], None], on_stir: Callable[[], bool] = lambda: False,
+                 quiet: float = QUIET, limit: float = LIMIT) -> None:
         self._on_change = on_change
+        self._on_stir = on_stir
+        self._urgent = False
         self._quiet = quiet
         self._limit = limit
         self._sock: socket.socket | None = None
@@ -105,12 +112,20 @@ class NetworkMonitor:
             self._own = {link.index for link in list_links(netlink) if interface_index(link.name) is not None}
 
     def _readable(self) -> None:
+        calm = self._timer is None
+        noted = self._drain()
+        if noted and (calm or self._urgent):
+            self._urgent = self._on_stir()
+
+    def _drain(self) -> bool:
+        """Take what the kernel says; is any of it worth a report?"""
         assert self._sock is not None
+        noted = False
         for _ in range(_READS):
             try:
                 data = self._sock.recv(_RECEIVE)
             except BlockingIOError:
-                return
+                break
             except OSError as error:
                 if error.errno != errno.ENOBUFS:
                     raise
@@ -118,11 +133,14 @@ class NetworkMonitor:
                 self._lost = True
                 self._learn_own()
                 self._note("link")
+                noted = True
                 continue
             for message, _ in messages(data):
                 kind = _KINDS.get(message.kind)
                 if kind is not None and not self._is_noise(message):
                     self._note(kind)
+                    noted = True
+        return noted
 
     def _note(self, kind: str) -> None:
         now = self._loop.time()
