@@ -5,7 +5,7 @@ from dataclasses import replace
 from client.core.crypto import kex
 from client.core.ikev2.child_negotiation import NONCE_LENGTH, esp_proposals, is_child_spi, make_child, pfs_groups
 from client.core.ikev2.child_sa import ChildSa, ChildState
-from client.core.ikev2.constants import NotifyType
+from client.core.ikev2.constants import NotifyType, ProtocolId
 from client.core.ikev2.errors import InvalidKePayload, InvalidSyntax, NoProposalChosen, ProtocolError
 from client.core.ikev2.events import ChildInstalled, Progress
 from client.core.ikev2.ike_sa import Context, IkeSa
@@ -21,7 +21,8 @@ def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify,
     """The gateway replaces a CHILD_SA. Raises ProtocolError with the notify for our answer."""
     old = next((c for c in sa.children.values() if c.spi_out == rekey.spi), None)
     if old is None:
-        raise ProtocolError(NotifyType.CHILD_SA_NOT_FOUND, "REKEY_SA of an unknown SPI", spi=rekey.spi)
+        raise ProtocolError(NotifyType.CHILD_SA_NOT_FOUND, "REKEY_SA of an unknown SPI", protocol=ProtocolId.ESP,
+                            spi=rekey.spi)
     if old.state in (ChildState.DELETING, ChildState.REKEYED) or old.peer_successor is not None or sa.follow_up:
         raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "that CHILD_SA is being closed")   # §2.25.1
     nonce, ke = message.require(Nonce).data, message.get(KE)
