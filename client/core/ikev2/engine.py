@@ -42,6 +42,7 @@ from client.core.ikev2.message import (
 from client.core.ikev2.mobike import tell_new_address
 from client.core.ikev2.payloads import SA, Delete, Notify, Payload
 from client.core.ikev2.proposal import proposal_name
+from client.core.ikev2.protection import is_first
 from client.core.ikev2.rekey_ike import RekeyIke, answer_rekey_ike
 from client.core.ikev2.timers import Timer
 from client.model.cause import Cause
@@ -291,7 +292,7 @@ class Ikev2Engine:
     def _request(self, sa: IkeSa, header: Header, data: bytes, path: Path, now: float) -> None:
         ctx, window = self._ctx, sa.window
         if window.cached_reply and header.message_id == window.next_peer_id - 1:
-            if self._is_authentic(sa, data):
+            if is_first(header, data) and self._is_authentic(sa, data):     # RFC 7383 §2.6.1
                 ctx.send(window.cached_reply, path)
             return
         if header.message_id != window.next_peer_id:

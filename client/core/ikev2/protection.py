@@ -58,6 +58,12 @@ def unprotect(header: Header, data: bytes, cipher: SkCipher, reassembly: Reassem
     return reassembly.add(key, number, total, first, chain)
 
 
+def is_first(header: Header, data: bytes) -> bool:
+    """A whole message, or the first of its fragments; whether it is authentic is another question."""
+    number = HEADER_LENGTH + GENERIC_HEADER_LENGTH
+    return header.next_payload != PayloadType.SKF or data[number:number + 2] == u16(1)
+
+
 def _fragments(header: Header, first: int, chain: bytes, cipher: SkCipher, random: Random, largest: int) -> list[bytes]:
     room = cipher.room(largest - HEADER_LENGTH - _FRAGMENT_HEADER)
     if room < 1:
