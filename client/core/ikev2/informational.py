@@ -5,6 +5,7 @@ from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
 from client.core.ikev2.events import Closed, Progress
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.message import Message
+from client.core.ikev2.natd import nat_detection
 from client.core.ikev2.payloads import Delete, Notify, Payload
 from client.model.cause import Cause
 
@@ -91,6 +92,8 @@ def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) 
             ctx.after_reply = lambda: ctx.fail(Cause.USER_REFUSED, "AUTHENTICATION_FAILED")
         elif notify.is_error:
             ctx.emit(Progress("gateway-error", notify.type_name))
+    if message.notify(NotifyType.NAT_DETECTION_SOURCE_IP) and ctx.path is not None:      # RFC 4555 §3.8
+        reply += nat_detection(sa.spi_i, sa.spi_r, ctx.path, ctx.random)
     return reply
 
 

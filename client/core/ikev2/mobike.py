@@ -65,8 +65,7 @@ class UpdateAddresses:
         if echoed is not None and echoed.data != self._cookie:
             raise InvalidSyntax("COOKIE2 does not match")      # §3.7: the IKE_SA must be closed
         if ctx.path != self._path:
-            sa = ctx.current() or self._sa      # it may have been replaced meanwhile
-            ctx.enqueue(sa, UpdateAddresses(ctx, sa), front=True)
+            tell_new_address(ctx, ctx.current() or self._sa)        # it may have been replaced meanwhile
             return
         error = next((n for n in message.notifies() if n.is_error), None)
         if error is not None:
