@@ -134,7 +134,8 @@ class Responder(Ikev2Engine):
         sa.window.next_peer_id = 1
         ctx.add_sa(sa)
         ctx.path = path
-        ctx.peer.fragmentation = message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None
+        ctx.peer.fragmentation = (ctx.config.fragmentation
+                                  and message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None)
         payloads: list[Any] = [SA((chosen,)), KE(ke.group, public), Nonce(own_nonce)]
         payloads += [Notify.of(NotifyType.NAT_DETECTION_SOURCE_IP, ctx.random(20)),
                      Notify.of(NotifyType.NAT_DETECTION_DESTINATION_IP, ctx.random(20))]
