@@ -418,7 +418,7 @@ class Ikev2Engine:
         match timer:
             case Timer.RETRANSMIT if sa is not None:
                 self._silence(sa, now)
-            case Timer.KE_SILENCE if sa is not None and self._init is not None:
+            case Timer.KE_SILENCE if sa is not None and self._init is not None and ctx.path is not None:
                 self._initiate(self._init.fallback_group(), now)
             case Timer.DPD:
                 self._liveness(now)
@@ -445,10 +445,8 @@ class Ikev2Engine:
         ctx, outstanding = self._ctx, sa.window.outstanding
         if outstanding is None:
             return
-        if ctx.path is None:        # no network: the clock of giving up stands still
-            outstanding.first_sent = now
-            ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + outstanding.interval)
-            return
+        if ctx.path is None and ctx.current() is not None:
+            return      # no network: the clock of giving up stands still until set_paths sends again
         waited = now - outstanding.first_sent
         if sa.state is IkeState.DELETING and waited >= CLOSE_GIVE_UP:
             ctx.remove_sa(sa)
