@@ -12,12 +12,15 @@ import pytest
 from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import ExchangeType, NotifyType
 from client.core.ikev2.informational import DeleteChild
+from client.core.ikev2.intermediate import FollowUp
 from client.core.ikev2.message import parse_header, parse_plain
 from client.core.ikev2.payloads import Notify
+from client.core.ikev2.proposal import DEFAULT_IKE
 from client.model.cause import Cause
 from tests.ikev2.conftest import GATEWAY, MakeWorld
 from tests.ikev2.test_established import agree, first_child, gateway_child
 from tests.peer.responder import Behaviour
+from tests.sim.soak import soak
 from tests.sim.world import LTE, WIFI, World
 
 CHILD, INFO = ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL
@@ -402,3 +405,36 @@ def test_both_ends_rekey_everything_at_once(connected: MakeWorld) -> None:
         world.do(lambda: None, 40.0)
         assert not world.of(ike.Failed)
         assert agree(world) != old
+
+
+# --- additional key exchanges ---
+
+
+def test_key_exchanges_that_the_gateway_never_continues(connected: MakeWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    """← { N(REKEY_SA) SA Ni KEi … } → { … N(ADDITIONAL_KEY_EXCHANGE) } and nothing more: not refused for ever after."""
+    world = connected(ike_proposals=DEFAULT_IKE, gateway=replace(GATEWAY, ike_proposals=DEFAULT_IKE))
+    with monkeypatch.context() as patch:
+        patch.setattr(FollowUp, "build_request", lambda *_: None)
+        world.do(lambda: world.gateway.rekey_child(gateway_child(world), world.now), 70.0)
+    assert len(world.of(ike.ChildInstalled)) == 1
+    world.do(lambda: world.gateway.rekey_ike(world.now), 2.0)
+    assert world.of(ike.IkeRekeyed)
+
+
+def test_a_child_that_the_gateway_may_not_know_yet_is_not_rekeyed(connected: MakeWorld) -> None:
+    """← { N(REKEY_SA) … } → × { … }, then the user wants new keys: → { N(REKEY_SA)(theirs) } would find nothing."""
+    world = connected(pfs_groups=(), gateway=replace(GATEWAY, pfs_groups=()))
+    stop = losing(world, "client", exchange=CHILD, response=True)
+    world.do(lambda: world.gateway.rekey_child(gateway_child(world), world.now), 0.1)
+    new = world.of(ike.ChildInstalled)[1].child.spi_in
+    world.do(lambda: world.client.rekey_child(new, world.now), 0.1)
+    stop()
+    world.run(20.0)
+    assert not world.of(ike.Failed)
+    assert agree(world) not in (first_child(world), new)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_random_life(seed: int) -> None:
+    """Bad links, roams, rekeys of everything by both sides, somebody leaves: in the end both agree (tests/sim/soak)."""
+    assert soak(seed, 240.0).done.total() > 20

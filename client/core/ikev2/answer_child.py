@@ -45,14 +45,14 @@ def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify,
 
     def finish(additional: bytes, now: float) -> None:
         found = ctx.find_child(old.spi_in)
-        if found is None:       # closed meanwhile: nothing to replace
-            return
+        if found is None or old.state in (ChildState.DELETING, ChildState.REKEYED):     # replaced by ours meanwhile
+            raise ProtocolError(NotifyType.STATE_NOT_FOUND, "that CHILD_SA is no longer to be replaced")
         child = make_child(ctx, found[0], chosen, spi_in, local, remote, (nonce, own_nonce), (shared, additional),
                            now, ours=False)
         _install(ctx, found[0], old, child)
 
     if chosen.additional:
-        extra.append(expect_follow_up(ctx, sa, chosen.additional, finish))
+        extra.append(expect_follow_up(ctx, sa, chosen.additional, finish, now))
     else:
         finish(b"", now)
     return [SA((replace(chosen, spi=spi_in),)), Nonce(own_nonce), *extra, TSi(remote), TSr(local)]

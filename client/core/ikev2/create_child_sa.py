@@ -53,6 +53,9 @@ class CreateChild:
         if old is not None:
             if old.state is not ChildState.INSTALLED or ctx.find_child(old.spi_in) is None:
                 return None
+            if not old.outbound:        # the gateway made it and may not know that yet (§2.8)
+                ctx.timers.set(Timer.REKEY_CHILD, old.spi_in, now + RETRY_DELAY)
+                return None
             old.state = ChildState.REKEYING
             payloads.append(Notify.of(NotifyType.REKEY_SA, protocol=ProtocolId.ESP, spi=old.spi_in))
         self._spi_in, self._nonce = ctx.new_child_spi(), ctx.random(NONCE_LENGTH)
@@ -99,6 +102,8 @@ class CreateChild:
             if old is not None:
                 old.state, old.successor = ChildState.REKEYED, child.spi_in
                 ctx.enqueue(self._sa, DeleteChild(ctx, self._sa, old))
+            if rival is not None:       # the gateway's to close; nothing else is to be done with it
+                rival.state, rival.successor = ChildState.REKEYED, child.spi_in
             return
         child.outbound = False
         ctx.emit(ChildInstalled(child.info, outbound=False, rekeyed_spi=old.spi_in))
@@ -130,7 +135,8 @@ class CreateChild:
             case NotifyType.CHILD_SA_NOT_FOUND if self._old is not None:
                 if old is not None:
                     ctx.drop_child(sa, old, now)
-                ctx.enqueue(sa, CreateChild(ctx, sa, None, self._groups))
+                if not sa.children:
+                    ctx.enqueue(sa, CreateChild(ctx, sa, None, self._groups))
                 return
             case NotifyType.TEMPORARY_FAILURE:
                 ctx.enqueue(sa, CreateChild(ctx, sa, old, self._groups))

@@ -366,6 +366,8 @@ class Ikev2Engine:
             window = sa.window
             while window.queue and window.outstanding is None and not self._ctx.finished \
                     and self._ctx.timers.get(Timer.QUEUE, sa.own_spi) is None:
+                if sa.follow_up is not None and window.queue[0].exchange == ExchangeType.CREATE_CHILD_SA:
+                    break       # the gateway's own key exchanges come first
                 task = window.queue.popleft()
                 payloads = task.build_request(now)
                 if payloads is not None:
@@ -422,6 +424,8 @@ class Ikev2Engine:
                 self._initiate(self._init.fallback_group(), now)
             case Timer.DPD:
                 self._liveness(now)
+            case Timer.FOLLOW_UP if sa is not None:
+                sa.follow_up = None
             case Timer.REKEY_IKE:
                 self.rekey_ike(now)
             case Timer.EXPIRE_IKE if sa is not None:
@@ -448,11 +452,10 @@ class Ikev2Engine:
         if ctx.path is None and ctx.current() is not None:
             return      # no network: the clock of giving up stands still until set_paths sends again
         waited = now - outstanding.first_sent
-        if sa.state is IkeState.DELETING and waited >= CLOSE_GIVE_UP:
+        if sa.state is IkeState.DELETING and waited >= CLOSE_GIVE_UP and ctx.current() is None:
             ctx.remove_sa(sa)
-            if ctx.current() is None:
-                ctx.emit(Closed())
-                ctx.finish()
+            ctx.emit(Closed())
+            ctx.finish()
         elif waited >= self._give_up(sa) and ctx.current() not in (sa, None):
             ctx.remove_sa(sa)       # replaced long ago: nobody misses it
         elif waited >= self._give_up(sa):

@@ -33,6 +33,8 @@ from client.core.ikev2.timers import Timer, TimerTable
 from client.model.cause import Cause
 
 IKE_EXPIRE = 1.1     # of the time to rekeying: then an IKE_SA that could not be rekeyed ends
+REPLACED_EXPIRE = 60.0   # s that a replaced IKE_SA has to be deleted by one side
+AGAIN = 3.0          # s until a CHILD_SA that lost its successor is renewed again
 LINGER = 1.0         # s that a deleted CHILD_SA still receives
 
 
@@ -205,6 +207,7 @@ class Context:
                 self.enqueue(new, moved)
         old.window.queue.clear()
         self.timers.cancel(Timer.REKEY_IKE, old.own_spi)
+        self.timers.set(Timer.EXPIRE_IKE, old.own_spi, now + REPLACED_EXPIRE)
         self.start_sa_timers(new, now)
         self.emit(IkeRekeyed(new.spi_i, new.spi_r, new.require()[0], now + self.config.ike_rekey))
 
@@ -222,6 +225,9 @@ class Context:
         for other in sa.children.values():
             if other.peer_successor is child:
                 other.peer_successor = None
+            if other.successor == child.spi_in and other.state is ChildState.REKEYED:
+                other.state, other.successor = ChildState.INSTALLED, None
+                self.timers.set(Timer.REKEY_CHILD, other.spi_in, now + AGAIN)
         self.timers.cancel_owner(child.spi_in)
         self.lingering[child.spi_in] = child.info
         self.timers.set(Timer.LINGER_CHILD, child.spi_in, now + LINGER)

@@ -19,11 +19,13 @@ from client.core.ikev2.constants import ExchangeType, NotifyType, PayloadType
 from client.core.ikev2.errors import InvalidSyntax, ProtocolError
 from client.core.ikev2.events import Progress
 from client.core.ikev2.header import encode_header, encode_payloads, generic_header
-from client.core.ikev2.ike_sa import Context, IkeSa, PendingFollowUp
+from client.core.ikev2.ike_sa import Context, IkeSa, IkeState, PendingFollowUp
 from client.core.ikev2.keymat import IkeKeys, ciphers, rekey_ike_keys
 from client.core.ikev2.message import Message
 from client.core.ikev2.payloads import KE, Notify, Payload
+from client.core.ikev2.timers import Timer
 
+PATIENCE = 60.0             # s that the gateway has for its next key exchange
 LINK_LENGTH = 16            # octets of our link data; a peer's may have up to MAX_LINK
 MAX_LINK = 256
 Done = Callable[[bytes, float], None]
@@ -156,14 +158,17 @@ class FollowUp:
         """Never asked: an IKE_SA is not replaced between these exchanges."""
 
 
-def expect_follow_up(ctx: Context, sa: IkeSa, methods: tuple[int, ...], done: Done) -> Notify:
-    """Remember it; the notify for our CREATE_CHILD_SA response."""
+def expect_follow_up(ctx: Context, sa: IkeSa, methods: tuple[int, ...], done: Done, now: float) -> Notify:
+    """Remember it for a while; the notify for our CREATE_CHILD_SA response."""
+    ctx.timers.set(Timer.FOLLOW_UP, sa.own_spi, now + PATIENCE)
     sa.follow_up = PendingFollowUp(list(methods), done, ctx.random(LINK_LENGTH))
     return Notify.of(NotifyType.ADDITIONAL_KEY_EXCHANGE, sa.follow_up.link)
 
 
 def answer_follow_up(ctx: Context, sa: IkeSa, message: Message, now: float) -> list[Payload]:
     """The gateway's IKE_FOLLOWUP_KE. Raises ProtocolError with the notify for our answer."""
+    if sa.state is not IkeState.ESTABLISHED:        # replaced meanwhile: this key exchange has lost
+        sa.follow_up = None
     pending, link = sa.follow_up, message.notify(NotifyType.ADDITIONAL_KEY_EXCHANGE)
     if pending is None or link is None or link.data != pending.link:
         raise ProtocolError(NotifyType.STATE_NOT_FOUND, "no key exchange is under way with this link")
@@ -181,6 +186,7 @@ def answer_follow_up(ctx: Context, sa: IkeSa, message: Message, now: float) -> l
         pending.link = ctx.random(LINK_LENGTH)
         return [*payloads, Notify.of(NotifyType.ADDITIONAL_KEY_EXCHANGE, pending.link)]
     sa.follow_up = None
+    ctx.timers.cancel(Timer.FOLLOW_UP, sa.own_spi)
     pending.done(pending.secrets, now)
     return payloads
 

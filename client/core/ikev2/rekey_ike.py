@@ -148,7 +148,7 @@ def answer_rekey_ike(ctx: Context, sa: IkeSa, message: Message, now: float) -> l
 
     payloads: list[Payload] = [SA((replace(chosen, spi=own_spi),)), Nonce(own_nonce), KE(chosen.ke, public)]
     if chosen.additional:
-        return [*payloads, expect_follow_up(ctx, sa, chosen.additional, finish)]
+        return [*payloads, expect_follow_up(ctx, sa, chosen.additional, finish, now)]
     finish(b"", now)
     return payloads
 

@@ -8,6 +8,7 @@ class Timer(Enum):
     KE_SILENCE = auto()      # nothing came back for our first KE group
     DPD = auto()
     QUEUE = auto()           # a postponed exchange may be tried again
+    FOLLOW_UP = auto()       # the gateway has begun key exchanges and may never end them
     REKEY_IKE = auto()
     EXPIRE_IKE = auto()
     REKEY_CHILD = auto()     # owner: our inbound SPI, as for the two below
