@@ -1,0 +1,1 @@
+"""Conversations with a real strongSwan, to be had again without one. See README.md."""
