@@ -20,9 +20,9 @@ from tests.peer.responder import Behaviour, Responder
 from tests.sim.world import LTE, Accepting, World, seeded
 
 ANY = tuple(TrafficSelector.from_network(ip_network(text)) for text in ("0.0.0.0/0", "::/0"))
-# Quick key exchanges; another group for INVALID_KE_PAYLOAD, and a suite that is not an AEAD.
+# Quick key exchanges; another group for INVALID_KE_PAYLOAD, a suite that is not an AEAD, the group for firewalls.
 IKE, PQ = (number_proposals([parse_proposal(text, ProtocolId.IKE) for text in texts]) for texts in (
-    ("aes256gcm16-prfsha256-curve25519", "aes128-sha256-ecp256"),
+    ("aes256gcm16-prfsha256-curve25519", "aes128-sha256-ecp256", "aes128-sha256-modp2048"),
     ("aes256gcm16-prfsha256-curve25519-ke1_mlkem768", "aes256gcm16-prfsha256-curve25519")))
 CONFIG = ike.EngineConfig(
     ike_proposals=IKE, esp_proposals=DEFAULT_ESP, local_id=(3, b"alice@test"), remote_id=(2, b"gw.test"),

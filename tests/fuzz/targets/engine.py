@@ -167,7 +167,7 @@ class _Drive:
             sent = self.engine.datagrams_to_send(self.now)
             assert len(sent) <= MOST_DATAGRAMS
             for datagram in sent:
-                assert parse_header(datagram.data).length == len(datagram.data)
+                assert int.from_bytes(datagram.data[24:28], "big") == len(datagram.data)
             event = self.engine.next_event()
             if event is None:
                 return

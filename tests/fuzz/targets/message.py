@@ -36,6 +36,7 @@ def one(data: bytes) -> None:
         return
     use(message)
     round_trip(message)
+    assert parse_plain(encode_plain(message)) == message
 
 
 def mutate(data: bytes, limit: int, random: Random, octets: Octets) -> bytes:
