@@ -1,5 +1,6 @@
 """Events to those who subscribed: unicast, each sees its own connections and the machine's."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable
@@ -52,9 +53,13 @@ class Subscribers:
         seeing = [one for one in self._subscribers.values() if owner.visible_to(one.uid)]
         if not seeing or not self._bus.connected:
             return
-        document = json.dumps({"time": rfc3339(self._clock()), **event})
+        # Telling waits for doing: marshalling is no part of a handshake's time.
+        asyncio.get_running_loop().call_soon(self._tell, seeing, {"time": rfc3339(self._clock()), **event})
+
+    def _tell(self, seeing: list[_Subscriber], event: dict[str, Any]) -> None:
+        document = json.dumps(event)
         for subscriber in seeing:
-            if subscriber.waiting < MAX_WAITING:
+            if subscriber.waiting < MAX_WAITING and self._bus.connected:
                 self._send(subscriber, document)
 
     def publish_line(self, line: Line) -> None:
