@@ -1,4 +1,4 @@
-"""While there is no network nothing is sent, nothing gives up, nothing wakes the machine; and what was begun goes on."""
+"""Without a network nothing is sent, nothing gives up, nothing wakes the machine; and what was begun goes on."""
 
 import pytest
 
