@@ -9,7 +9,7 @@ import contextlib
 import hmac
 import os
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -34,6 +34,7 @@ from client.texts import error_text
 
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)   # s between attempts; each ± 20 %
+LASTING = 60.0                    # s: a connection that held so long begins the waits between attempts anew
 SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 EAP_TIMEOUT = 120.0               # s: a method may ask the user in between
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
@@ -81,11 +82,13 @@ class Connection:
         self._gateways: tuple[str, ...] = ()
         self._silences = 0
         self._was_connected = False
+        self._connected_at: float | None = None
         self._cut_off = False                               # no uplink leads to the gateway
         self._host_applied = False
         self._closing = False
         self._cleaning = False
         self._hint: RoveError | None = None                 # the best-known reason, for --timeout
+        self._broken: RoveError | None = None               # why there is no data path any more
         self._network_changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -119,19 +122,21 @@ class Connection:
 
     def _follow(self, engine: Ikev2Engine, paths: list[ike.Path]) -> None:
         self._cut_off = not paths
-        engine.set_paths(paths, self._around.clock())
-        self._drive()
+        with self._accounted():
+            engine.set_paths(paths, self._around.clock())
+            self._drive()
 
     def rekey(self, what: str) -> None:
         if self._engine is None or not self._tunnel.children:
             return
         now = self._around.clock()
-        if what == "ike":
-            self._engine.rekey_ike(now)
-        else:
-            for info, _ in self._tunnel.children:
-                self._engine.rekey_child(info.spi_in, now)
-        self._drive()
+        with self._accounted():
+            if what == "ike":
+                self._engine.rekey_ike(now)
+            else:
+                for info, _ in self._tunnel.children:
+                    self._engine.rekey_child(info.spi_in, now)
+            self._drive()
 
     async def disconnect(self) -> None:
         self._closing = True
@@ -173,13 +178,13 @@ class Connection:
         """Until disconnected, or a cause that only a person can mend."""
         failures = 0
         while not self._closing:
-            began_connected = self._was_connected
+            self._connected_at = None
             try:
                 await self._attempt("reconnect" if self._was_connected else "connect")
             except RoveError as error:
                 if error.cause.retry is not Retry.BACK_OFF or self._closing:
                     raise
-                if not began_connected and self._was_connected:
+                if self._connected_at is not None and self._around.clock() - self._connected_at >= LASTING:
                     failures = 0
                 self._hint = error
                 self._tell_error(error, final=False)
@@ -189,9 +194,12 @@ class Connection:
                 self._change(self._tunnel.to(state, time.time(), spis=(b"", b""), children=()))
                 wait = BACK_OFF[min(failures, len(BACK_OFF) - 1)] * (0.8 + 0.4 * self._around.random(1)[0] / 255)
                 failures += 1
-                self._network_changed.clear()
+                if state is State.OFFLINE:      # until something changes here, or, unseen from here, further away
+                    wait = BACK_OFF[-1]
+                else:
+                    self._network_changed.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._network_changed.wait(), wait if state is not State.OFFLINE else None)
+                    await asyncio.wait_for(self._network_changed.wait(), wait)
 
     async def _attempt(self, reason: str) -> None:
         """One IKE_SA from nothing to its end. Raises RoveError with why it ended; returns when closed by us."""
@@ -199,6 +207,9 @@ class Connection:
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
         self._cut_off = False
+        self._network_changed.clear()
+        if self._broken is not None:
+            raise self._broken
         self._open_transport()
         prepared = await self._prepare(reason)
         gateways = await resolve(self._profile.gateway.address, self._around.mark, self._tunnel.virtual_ips.dns)
@@ -221,12 +232,20 @@ class Connection:
             self._silences += error.cause is Cause.GATEWAY_SILENT
             raise
         finally:
+            self._say_goodbye(self._engine)
             self._engine = None
             self._forget_children()
             if self._timer is not None:
                 self._timer.cancel()
             for question in self._questions:
                 question.cancel()
+
+    def _say_goodbye(self, engine: Ikev2Engine) -> None:
+        """Once, where it was not the engine that ended: the gateway need not keep what we could not use."""
+        now = self._around.clock()
+        if self._transport is not None:
+            engine.close(now)
+            self._transport.send(*engine.datagrams_to_send(now))
 
     def _forget_children(self) -> None:
         """Their IKE_SA is gone: what is meant for them waits, or is dropped, in the tunnel."""
@@ -266,7 +285,7 @@ class Connection:
         self._transport = Transport(self._around.interface, self._around.mark, Callbacks(
             self._datagram, self._refused, self._expired,
             lambda: self._around.log("warning", "the data path died and was restarted with its SAs"),
-            lambda reason: self._finish(RoveError(Cause.INTERNAL, f"data path: {reason}"))))
+            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}"))))
         task = asyncio.get_running_loop().create_task(self._transport.start())
         self._jobs.add(task)
         task.add_done_callback(self._started_or_not)
@@ -275,7 +294,13 @@ class Connection:
         self._jobs.discard(task)
         error = None if task.cancelled() else task.exception()
         if error is not None:
-            self._finish(error if isinstance(error, RoveError) else RoveError(Cause.INTERNAL, repr(error)))
+            self._break(error if isinstance(error, RoveError) else RoveError(Cause.INTERNAL, repr(error)))
+
+    def _break(self, error: RoveError) -> None:
+        """The data path will not come back: neither this attempt nor, where none is under way, the next can work."""
+        self._broken = error
+        self._network_changed.set()
+        self._finish(error)
 
     def _paths(self) -> list[ike.Path]:
         assert self._transport is not None
@@ -286,14 +311,27 @@ class Connection:
 
     def _datagram(self, data: bytes, path: ike.Path) -> None:
         if self._engine is not None:
-            self._engine.receive_datagram(data, path, self._around.clock())
-            self._drive()
+            with self._accounted():
+                self._engine.receive_datagram(data, path, self._around.clock())
+                self._drive()
 
     def _timeout_due(self) -> None:
         if self._engine is not None and self._transport is not None:
-            self._engine.traffic_seen(self._transport.stats().last_inbound)
-            self._engine.handle_timeout(self._around.clock())
-            self._drive()
+            with self._accounted():
+                self._engine.traffic_seen(self._transport.stats().last_inbound)
+                self._engine.handle_timeout(self._around.clock())
+                self._drive()
+
+    @contextlib.contextmanager
+    def _accounted(self) -> Iterator[None]:
+        """Around what the loop calls: an error there would be nobody's, and the attempt would hang without a timer."""
+        try:
+            yield
+        except RoveError as error:
+            self._finish(error)
+        except Exception as error:
+            self._around.log("error", f"internal error: {error!r}")
+            self._finish(RoveError(Cause.INTERNAL, repr(error)))
 
     def _drive(self) -> None:
         """After every input: send, obey, set the one timer."""
@@ -340,8 +378,8 @@ class Connection:
                 if event.outbound:
                     transport.data_path.install_outbound(outbound_sa(event.child))
                 self._around.log("info", f"CHILD_SA {event.child.spi_in.hex()} installed")
-                if event.rekeyed_spi is None:
-                    self._apply_host(before)
+                if event.rekeyed_spi is None or not _same_networks(before, event.child):
+                    self._apply_host()
             case ike.ChildOutbound():
                 transport.data_path.install_outbound(outbound_sa(event.child))
             case ike.ChildRemoved():
@@ -453,7 +491,7 @@ class Connection:
 
     # --- the host ---
 
-    def _apply_host(self, before: Tunnel) -> None:
+    def _apply_host(self) -> None:
         config = host_config(self._profile, self._around.index, self._tunnel.virtual_ips,
                              tuple(info for info, _ in self._tunnel.children))
         dns = DnsState(tuple(map(str, config.dns_servers)), config.dns_domains)
@@ -470,6 +508,7 @@ class Connection:
             self._finish(error)
             return
         self._was_connected = True
+        self._connected_at = self._connected_at or self._around.clock()
         self._deadline.reschedule(None)
         self._change(self._tunnel.found(*findings).to(State.CONNECTED, time.time()))
         self._step("connected", "")
@@ -518,3 +557,6 @@ class Connection:
         self._tell_error(error, final=True)
 
 
+def _same_networks(before: Tunnel, child: ike.ChildSaInfo) -> bool:
+    """Does a renewed CHILD_SA lead where the others did?"""
+    return any(info.remote_ts == child.remote_ts for info, _ in before.children)

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 from client.core.datapath.base import InboundSa, OutboundSa, Selector
 from client.core.helper.agents import Prepared
+from client.core.ikev2.auth import SIGNATURES
 from client.core.ikev2.constants import IdType, ProtocolId
 from client.core.ikev2.events import ChildSaInfo, EngineConfig, IpInterface, VirtualIps
 from client.core.ikev2.identity import identity_from_text
@@ -44,6 +45,9 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         raise RoveError(Cause.BAD_SETTINGS, f"identity: {error}") from error
     if user.auth == "certificate" and not prepared.certificates:
         raise RoveError(Cause.CREDENTIAL_UNUSABLE, "the agent has no certificate for this profile")
+    unknown = [name for name in prepared.signatures if name not in SIGNATURES]
+    if unknown:
+        raise RoveError(Cause.CREDENTIAL_UNUSABLE, f"the agent offers to sign with {unknown[0]!r}")
     versions = {network.version for network in profile.tunnel.remote}
 
     def jittered(seconds: float) -> float:

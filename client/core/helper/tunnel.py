@@ -83,9 +83,11 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
             return replace(tunnel, children=tuple(
                 entry for entry in tunnel.children if entry[0].spi_in != event.child.spi_in))
         case ike.PathChanged(confirmed=False):
-            return replace(tunnel.to(State.ROAMING, now), path=event.path, roams=tunnel.roams + 1)
+            moving = tunnel.to(State.ROAMING, now) if tunnel.state is State.CONNECTED else tunnel
+            return replace(moving, path=event.path, roams=tunnel.roams + 1)
         case ike.PathChanged():
-            return replace(tunnel.to(State.CONNECTED, now), path=event.path, nat=event.nat)
+            there = tunnel.to(State.CONNECTED, now) if tunnel.state is State.ROAMING else tunnel
+            return replace(there, path=event.path, nat=event.nat)
         case ike.Progress() if event.step in FINDINGS:
             return tunnel.found(Finding(event.step, FINDINGS[event.step]))
     return tunnel
