@@ -15,7 +15,7 @@ from tests.lab.lab import Lab
 from tests.lab.rove import Done
 
 WRONG = "Wr0ng horse, battery"
-RETRIES = 2.5    # s: the first back-off is at most 1.2
+RETRIES = 1.6    # s: the first back-off is at most 1.2
 
 
 @dataclass(frozen=True)
