@@ -24,7 +24,15 @@ from client.core.ikev2.events import (
     Random,
     Unreachable,
 )
-from client.core.ikev2.exchange import GROWTH, LONGEST_INTERVAL, MAX_MESSAGE_ID, Outstanding, Task
+from client.core.ikev2.exchange import (
+    AUTH_INTERVAL,
+    GROWTH,
+    LONGEST_AUTH_INTERVAL,
+    LONGEST_INTERVAL,
+    MAX_MESSAGE_ID,
+    Outstanding,
+    Task,
+)
 from client.core.ikev2.fragment import Reassembly
 from client.core.ikev2.ike_auth import IkeAuth
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
@@ -375,7 +383,7 @@ class Ikev2Engine:
                     self._track(sa, window.next_request_id, datagrams, task, now)
 
     def _track(self, sa: IkeSa, message_id: int, datagrams: list[bytes], task: Task | None, now: float) -> None:
-        interval = self._ctx.rtt.first_interval
+        interval = self._first_interval(sa)
         sa.window.outstanding = Outstanding(message_id, datagrams, task, now, now, interval)
         self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + interval)
         self._ctx.send(datagrams)
@@ -389,10 +397,15 @@ class Ikev2Engine:
         outstanding.last_sent = now
         outstanding.transmissions += 1
         if fresh:
-            outstanding.first_sent, outstanding.interval = now, self._ctx.rtt.first_interval
+            outstanding.first_sent, outstanding.interval = now, self._first_interval(sa)
         else:
-            outstanding.interval = min(outstanding.interval * GROWTH, LONGEST_INTERVAL)
+            longest = LONGEST_AUTH_INTERVAL if sa.state is IkeState.AUTH else LONGEST_INTERVAL
+            outstanding.interval = min(outstanding.interval * GROWTH, longest)
         self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + outstanding.interval)
+
+    def _first_interval(self, sa: IkeSa) -> float:
+        interval = self._ctx.rtt.first_interval
+        return max(interval, AUTH_INTERVAL) if sa.state is IkeState.AUTH else interval
 
     def _heard(self, outstanding: Outstanding, now: float) -> None:
         self._ctx.last_heard = now
