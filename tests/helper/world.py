@@ -119,7 +119,9 @@ class World:
 
     def private(self, name, mounts, *command):
         """With these bind mounts, which nobody else sees."""
-        binds = "".join(f"mount --bind {here} {there} && " for here, there in mounts.items())
+        # A machine that never ran systemd has no /run/systemd.
+        binds = "".join(f"{{ [ -e {there} ] || mkdir -p {there}; }} && mount --bind {here} {there} && "
+                        for here, there in mounts.items())
         self.start(["unshare", "-m", "sh", "-c", f'mount --make-rprivate / && {binds}exec "$@"', "sh",
                     *map(str, command)], name)
 

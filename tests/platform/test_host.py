@@ -125,13 +125,13 @@ def test_selectors_with_protocol_and_ports_are_followed_exactly(lab, host):
     host.run("""await host.apply(config(remote=(
         ('10.1.0.0/16', 6, 443, 443), ('10.1.0.0/16', 6, 8000, 65535), ('10.2.0.0/16', 17), ('10.3.0.0/16', 1),
         ('10.4.0.0/16', 17, 0, 1023), 'fd00:1::/32', ('fd00:2::/32', 6, 1024, 65535))))""")
-    inside = ("10.1.0.1 ipproto tcp dport 443", "10.1.0.1 ipproto tcp dport 8000", "10.1.0.1 ipproto tcp dport 65535",
-              "10.2.0.1 ipproto udp dport 9", "10.3.0.1 ipproto icmp", "10.4.0.1 ipproto udp dport 1023",
-              "fd00:1::1", "fd00:2::1 ipproto tcp dport 65535")
-    outside = ("10.1.0.1 ipproto tcp dport 444", "10.1.0.1 ipproto udp dport 443", "10.1.0.1 ipproto tcp dport 7999",
-               "10.1.0.1 ipproto icmp", "10.2.0.1 ipproto tcp dport 9", "10.4.0.1 ipproto udp dport 1024",
-               "fd00:2::1 ipproto tcp dport 1023", "fd00:2::1 ipproto udp dport 2000",
-               f"10.1.0.1 ipproto tcp dport 443 mark {MARK}")
+    inside = ("10.1.0.1 ipproto 6 dport 443", "10.1.0.1 ipproto 6 dport 8000", "10.1.0.1 ipproto 6 dport 65535",
+              "10.2.0.1 ipproto 17 dport 9", "10.3.0.1 ipproto 1", "10.4.0.1 ipproto 17 dport 1023",
+              "fd00:1::1", "fd00:2::1 ipproto 6 dport 65535")
+    outside = ("10.1.0.1 ipproto 6 dport 444", "10.1.0.1 ipproto 17 dport 443", "10.1.0.1 ipproto 6 dport 7999",
+               "10.1.0.1 ipproto 1", "10.2.0.1 ipproto 6 dport 9", "10.4.0.1 ipproto 17 dport 1024",
+               "fd00:2::1 ipproto 6 dport 1023", "fd00:2::1 ipproto 17 dport 2000",
+               f"10.1.0.1 ipproto 6 dport 443 mark {MARK}")
     for flow in inside:
         assert "dev rove0" in lab.route_get(flow), flow
     for flow in outside:
