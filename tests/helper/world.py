@@ -16,6 +16,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from tests.lab.host import hidden, needed, uncover
+
 REPO = Path(__file__).parents[2]
 STOCK = Path("/usr/share/dbus-1/system.conf")
 POLKITD = Path("/usr/lib/polkit-1/polkitd")
@@ -27,9 +29,9 @@ _OWN_BUSINESS = re.compile(
 
 class World:
     def __init__(self):
-        for needed in (STOCK, POLKITD, Path("/usr/bin/dbus-daemon")):
-            if not needed.exists():
-                raise RuntimeError(f"{needed} is missing: apt-get install dbus polkitd")
+        for program in (STOCK, POLKITD, Path("/usr/bin/dbus-daemon")):
+            if not program.exists():
+                raise RuntimeError(f"{program} is missing: apt-get install dbus polkitd")
         if os.geteuid():
             raise RuntimeError("other users are played here: run as root")
         self.dir = Path(tempfile.mkdtemp(prefix="rove-helper-"))
@@ -164,6 +166,13 @@ class User:
         command = [sys.executable, str(REPO / "tests/helper/caller.py")]
         if uid:
             command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", *command]
+            if hidden():        # a clone below /root, say: these users see it all the same
+                stage = world.dir / f"stage-{name}"
+                stage.mkdir(exist_ok=True)
+                lines = ["set -e", "mount --make-rprivate /", f"S={stage}"]
+                for folder in hidden():
+                    lines += uncover(folder, [path for path in needed() if path.is_relative_to(folder)])
+                command = ["unshare", "-m", "sh", "-c", "\n".join([*lines, f"cd {REPO}", 'exec "$@"']), "sh", *command]
         if name in ("alice", "bob"):
             cgroup = world.cgroups[("alice", "bob").index(name)]
             command = ["sh", "-c", f'echo $$ > {cgroup}/cgroup.procs && exec "$@"', "sh", *command]

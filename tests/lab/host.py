@@ -122,8 +122,8 @@ class Host:
         shipped = sorted((REPOSITORY / "packaging/polkit").glob("*.policy"))
         buses = sorted((REPOSITORY / "packaging/dbus").glob("org.*.conf"))
         lines = ["set -e", f"S={q(str(stage))}"]
-        for hidden in _hidden():
-            lines += _uncover(hidden, [path for path in _needed() if path.is_relative_to(hidden)])
+        for folder in hidden():
+            lines += uncover(folder, [path for path in needed() if path.is_relative_to(folder)])
         lines += [
             'mount -t tmpfs -o mode=755 lab "$S"', 'cp -a /etc/. "$S"',
             'rm -f "$S"/resolv.conf "$S"/polkit-1/rules.d/*.rules',
@@ -145,17 +145,17 @@ class Host:
         return "\n".join(lines)
 
 
-def _needed() -> list[Path]:
+def needed() -> list[Path]:
     """What an unprivileged user must be able to read: us and the interpreter."""
     interpreter = [Path(sys.executable).resolve().parents[1], Path(sys.prefix), Path(sys.base_prefix),
                    Path(sysconfig.get_path("stdlib")), Path(sysconfig.get_path("purelib"))]
     return list(dict.fromkeys([REPOSITORY, *interpreter]))
 
 
-def _hidden() -> list[Path]:
+def hidden() -> list[Path]:
     """The topmost folders above what is needed that only root may enter, as /root usually is."""
     found: list[Path] = []
-    for path in _needed():
+    for path in needed():
         for folder in reversed(path.parents):
             if not folder.stat().st_mode & 0o001:
                 found.append(folder)
@@ -163,14 +163,14 @@ def _hidden() -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _uncover(hidden: Path, needed: list[Path]) -> list[str]:
-    """Lay an empty folder that all may enter over ``hidden`` and put only what is needed back."""
-    over = shlex.quote(str(hidden))
+def uncover(covered: Path, kept: list[Path]) -> list[str]:
+    """Lay an empty folder that all may enter over ``covered`` and put only what is needed back."""
+    over = shlex.quote(str(covered))
     lines = [f'mount --rbind {over} "$S"', f"mount -t tmpfs -o mode=755 lab {over}"]
-    outer = [path for path in needed if not any(path != other and path.is_relative_to(other) for other in needed)]
+    outer = [path for path in kept if not any(path != other and path.is_relative_to(other) for other in kept)]
     for path in outer:
         if not path.stat().st_mode & 0o001:
             raise LabError(f"{path} must be readable for all: the lab runs rove as an unprivileged user")
-        target, source = shlex.quote(str(path)), shlex.quote(str(path.relative_to(hidden)))
+        target, source = shlex.quote(str(path)), shlex.quote(str(path.relative_to(covered)))
         lines += [f"mkdir -p {target}", f'mount --rbind "$S"/{source} {target}']
     return [*lines, 'umount -l "$S"']
