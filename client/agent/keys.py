@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from cryptography.hazmat.primitives.serialization import (
@@ -24,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 from client.agent.credentials import MAX_FILE
 from client.agent.prompts import SecretUsedUp
 from client.core.ikev2 import auth
-from client.core.pki.certificate import BadCertificate, Certificate, display, parse_certificate
+from client.core.pki.certificate import BadCertificate, Certificate, display, parse_certificate, parse_pem
 from client.model.cause import Cause, Finding, RoveError
 
 MAX_CHAIN = 8
@@ -146,8 +145,8 @@ def _key_maker(path: Path, data: bytes) -> _MakeKey:
             return load_der_private_key(data, passphrase), ()
         except TypeError as error:      # the library: "Password was not given but private key is encrypted"
             raise _Locked from error
-        except ValueError as error:
-            if passphrase is None:
+        except (ValueError, UnsupportedAlgorithm) as error:
+            if passphrase is None or isinstance(error, UnsupportedAlgorithm):
                 raise _unusable(path, "its key cannot be read") from error
             raise _Locked from error
     return make
@@ -160,6 +159,8 @@ def _pkcs12_maker(path: Path, data: bytes) -> _MakeKey:
     def make(passphrase: bytes | None) -> _Unlocked:
         try:
             bundle = pkcs12.load_pkcs12(data, passphrase)
+        except UnsupportedAlgorithm as error:
+            raise _unusable(path, "its key is of a kind that is not known here") from error
         except ValueError as error:     # the library does not tell a wrong passphrase from a broken file
             raise _Locked from error
         if bundle.key is None or bundle.cert is None:
@@ -209,8 +210,8 @@ def _read(path: Path, findings: list[Finding]) -> bytes:
 
 def _der(path: Path, pem: bytes) -> bytes:
     try:
-        return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-    except ValueError as error:
+        return parse_pem(pem)[0].der
+    except BadCertificate as error:
         raise _unusable(path, "a certificate in it cannot be read") from error
 
 

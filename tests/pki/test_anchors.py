@@ -1,6 +1,7 @@
 """Trust anchors from PEM and from the system; hashes for CERTREQ."""
 
 import hashlib
+from base64 import b64encode
 from pathlib import Path
 
 import pytest
@@ -86,3 +87,11 @@ def test_any_flipped_octet_gives_a_certificate_or_bad_certificate(position: int,
         assert str(error).isprintable()     # noqa: PT017 - both ends are right
     else:
         assert certificate.name.isprintable()
+
+
+def test_a_pem_certificate_of_an_unknown_version_is_skipped_or_refused() -> None:
+    changed = ROOT.der.replace(bytes.fromhex("a003020102"), bytes.fromhex("a003020106"), 1)     # [0] version
+    pem = f"-----BEGIN CERTIFICATE-----\n{b64encode(changed).decode()}\n-----END CERTIFICATE-----\n"
+    with pytest.raises(BadCertificate):
+        parse_pem(pem.encode())
+    assert [found.der for found in parse_pem((pem + OTHER.pem).encode())] == [OTHER.der]

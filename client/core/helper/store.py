@@ -117,12 +117,14 @@ def check_trust(profile: Profile) -> None:
     """The CA certificates of a profile are certificates. Raises ProfileError."""
     if isinstance(profile.gateway.trust, str):
         return
-    from cryptography import x509  # only an import needs it; it would cost idle memory
-    from cryptography.exceptions import UnsupportedAlgorithm
+    from client.core.pki.certificate import (  # only an import needs it; it would cost idle memory
+        BadCertificate,
+        parse_pem,
+    )
     for number, pem in enumerate(profile.gateway.trust, 1):
         try:
-            x509.load_pem_x509_certificates(pem.encode())
-        except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
+            parse_pem(pem.encode())
+        except BadCertificate as error:
             raise ProfileError(f"gateway.trust: item {number} is not a certificate in PEM form") from error
 
 

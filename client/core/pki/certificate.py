@@ -1,5 +1,8 @@
 """One X.509 certificate, parsed completely, once: what fails later fails here, as BadCertificate."""
 
+import base64
+import binascii
+import re
 import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,6 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 MAX_CERTIFICATE = 64 * 1024
 _MAX_SHOWN = 256
+_PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----")    # RFC 7468
+# What the library raises for octets that are no certificate; not all of them are ValueErrors.
+_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+               x509.InvalidVersion)
 
 _E = TypeVar("_E", bound=x509.ExtensionType)
 
@@ -59,25 +66,18 @@ def parse_certificate(der: bytes) -> Certificate:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _parsed(x509.load_der_x509_certificate(der))
-    except (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
-            x509.InvalidVersion) as error:
+    except _UNREADABLE as error:
         raise BadCertificate(display(str(error))) from error
 
 
 def parse_pem(pem: bytes) -> tuple[Certificate, ...]:
     """PEM text with any number of certificates → those that are usable. Raises BadCertificate when none is."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            loaded = [cert.public_bytes(Encoding.DER) for cert in x509.load_pem_x509_certificates(pem)]
-    except ValueError as error:
-        raise BadCertificate(display(str(error))) from error
     usable, problem = [], "no certificate"
-    for der in loaded:
+    for block in _PEM.findall(pem):
         try:
-            usable.append(parse_certificate(der))
-        except BadCertificate as error:     # one odd root of 150 must not hide the others
-            problem = str(error)
+            usable.append(parse_certificate(base64.b64decode(block)))
+        except (BadCertificate, binascii.Error) as error:       # one odd root of 150 must not hide the others
+            problem = display(str(error))
     if not usable:
         raise BadCertificate(problem)
     return tuple(usable)
