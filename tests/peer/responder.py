@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
-from client.core.crypto import kex
+from client.core.crypto.provider import LIBRARY, CryptoProvider
 from client.core.ikev2 import auth
 from client.core.ikev2.child_negotiation import make_child
 from client.core.ikev2.constants import (
@@ -75,8 +75,8 @@ class Responder(Ikev2Engine):
     """``exchanges`` lists the requests answered, by exchange type, retransmissions not counted."""
 
     def __init__(self, config: EngineConfig, random: Callable[[int], bytes],
-                 behaviour: Behaviour | None = None) -> None:
-        super().__init__(config, random)
+                 behaviour: Behaviour | None = None, crypto: CryptoProvider = LIBRARY) -> None:
+        super().__init__(config, random, crypto)
         self.behaviour = behaviour or Behaviour()
         self.exchanges: list[int] = []
         self._init_replies: dict[bytes, bytes] = {}
@@ -126,11 +126,12 @@ class Responder(Ikev2Engine):
             reply([Notify.of(NotifyType.INVALID_KE_PAYLOAD, other.ke.to_bytes(2, "big"))] if other
                   else [Notify.of(NotifyType.NO_PROPOSAL_CHOSEN)], bytes(8))
             return
-        public, shared = kex.respond(ke.group, ke.data, ctx.random)
+        public, shared = ctx.crypto.respond(ke.group, ke.data, ctx.random)
         sa = IkeSa(message.spi_i, ctx.random(8), initiator=False, state=IkeState.AUTH, proposal=chosen)
         own_nonce = ctx.random(32)
-        sa.keys = derive_ike_keys(chosen, shared, nonce.data, own_nonce, sa.spi_i, sa.spi_r)
-        sa.cipher_in, sa.cipher_out = ciphers(chosen, sa.keys)
+        sa.keys = derive_ike_keys(chosen, shared, nonce.data, own_nonce, sa.spi_i, sa.spi_r,
+                                  ctx.crypto)
+        sa.cipher_in, sa.cipher_out = ciphers(chosen, sa.keys, ctx.crypto)
         sa.window.next_peer_id = 1
         ctx.add_sa(sa)
         ctx.path = path
@@ -176,11 +177,11 @@ class Responder(Ikev2Engine):
         ctx, window, state = self._ctx, sa.window, self._handshakes[sa.own_spi]
         ke = message.require(KE)
         assert ke.group == state["methods"].pop(0)
-        public, shared = kex.respond(ke.group, ke.data, ctx.random)
+        public, shared = ctx.crypto.respond(ke.group, ke.data, ctx.random)
         payloads = [KE(ke.group, public)]
         window.cached_reply = ctx.encode(sa, ExchangeType.IKE_INTERMEDIATE, payloads, message.message_id, response=True)
         state["int_auth"].add(sa, sa.require()[1], message.message_id, message.inner, encode_payloads(payloads))
-        advance(sa, shared, state["nonces"])
+        advance(ctx, sa, shared, state["nonces"])
         window.next_peer_id += 1
         ctx.send(window.cached_reply, path)
 

@@ -37,7 +37,7 @@ def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify,
     shared = b""
     if chosen.ke and ke is not None:
         try:
-            public, shared = kex.respond(chosen.ke, ke.data, ctx.random)
+            public, shared = ctx.crypto.respond(chosen.ke, ke.data, ctx.random)
         except kex.KexError as failure:
             raise InvalidSyntax(f"KE payload: {failure}") from failure
         extra.append(KE(chosen.ke, public))

@@ -73,7 +73,8 @@ def make_child(ctx: Context, sa: IkeSa, proposal: Proposal, spi_in: bytes, local
                ours: bool) -> ChildSa:
     """Keys, SPIs and timers of a negotiated CHILD_SA; ``secrets`` are those of its own key exchanges, if any."""
     ike_proposal, keys = sa.require()
-    encr_i, integ_i, encr_r, integ_r = derive_child_keys(ike_proposal.prf, keys.sk_d, proposal, *nonces, *secrets)
+    encr_i, integ_i, encr_r, integ_r = derive_child_keys(
+        ike_proposal.prf, keys.sk_d, proposal, *nonces, *secrets, crypto=ctx.crypto)
     by_role = (encr_i, integ_i, encr_r, integ_r) if ours else (encr_r, integ_r, encr_i, integ_i)
     config = ctx.config
     info = ChildSaInfo(spi_in, proposal.spi, proposal, local, remote, ChildKeys(*by_role),

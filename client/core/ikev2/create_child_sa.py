@@ -4,7 +4,6 @@
     CREATE_CHILD_SA response { SA Nr [KEr] TSi TSr }
 """
 
-from client.core.crypto import kex
 from client.core.ikev2.child_negotiation import (
     NONCE_LENGTH,
     accept_child,
@@ -62,7 +61,7 @@ class CreateChild:
         sa, tsi, tsr = offer_child(ctx.config, self._spi_in, self._proposals)
         payloads += [sa, Nonce(self._nonce)]
         if self._groups:
-            self._kex = kex.generate(self._groups[0], ctx.random)
+            self._kex = ctx.crypto.generate(self._groups[0], ctx.random)
             payloads.append(KE(self._kex.group, self._kex.public))
         return [*payloads, tsi, tsr]
 

@@ -6,6 +6,7 @@ socket or a random source of its own. One engine is one connection: an IKE_SA, i
 
 from collections.abc import Sequence
 
+from client.core.crypto.provider import LIBRARY, CryptoProvider
 from client.core.ikev2.answer_child import answer_rekey_child
 from client.core.ikev2.child_sa import ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
@@ -67,8 +68,8 @@ _TALKING = (IkeState.ESTABLISHED, IkeState.RIVAL, IkeState.REKEYED, IkeState.DEL
 class Ikev2Engine:
     """One connection as its initiator. All times are seconds of the caller's clock."""
 
-    def __init__(self, config: EngineConfig, random: Random) -> None:
-        self._ctx = Context(config, random)
+    def __init__(self, config: EngineConfig, random: Random, crypto: CryptoProvider = LIBRARY) -> None:
+        self._ctx = Context(config, random, crypto)
         self._init: IkeSaInit | None = None
         self._said_unreachable = False
         self._last_hint: float | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any
 
-from client.core.crypto.suites import SkCipher
+from client.core.crypto.provider import LIBRARY, Cipher, CryptoProvider
 from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
 from client.core.ikev2.events import (
@@ -66,8 +66,8 @@ class IkeSa:
     state: IkeState = IkeState.INIT
     proposal: Proposal | None = None
     keys: IkeKeys | None = field(default=None, repr=False)
-    cipher_out: SkCipher | None = field(default=None, repr=False)
-    cipher_in: SkCipher | None = field(default=None, repr=False)
+    cipher_out: Cipher | None = field(default=None, repr=False)
+    cipher_in: Cipher | None = field(default=None, repr=False)
     window: Window = field(default_factory=Window)
     reassembly: Reassembly = field(default_factory=Reassembly)
     children: dict[bytes, ChildSa] = field(default_factory=dict)   # by our inbound SPI
@@ -100,9 +100,10 @@ class PeerAbilities:
 class Context:
     """What all exchanges of one connection share."""
 
-    def __init__(self, config: EngineConfig, random: Random) -> None:
+    def __init__(self, config: EngineConfig, random: Random, crypto: CryptoProvider = LIBRARY) -> None:
         self.config = config
         self.random = random
+        self.crypto = crypto
         self.events: deque[Event] = deque()
         self.outbox: deque[Datagram] = deque()
         self.timers = TimerTable()

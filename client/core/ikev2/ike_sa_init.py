@@ -88,8 +88,8 @@ class IkeSaInit:
             raise InvalidSyntax(f"KE payload: {error}") from error
         self.nonce_r, self.response = nonce.data, raw
         sa.spi_r, sa.proposal = message.spi_r, chosen
-        sa.keys = derive_ike_keys(chosen, shared, self.nonce_i, self.nonce_r, sa.spi_i, sa.spi_r)
-        sa.cipher_out, sa.cipher_in = ciphers(chosen, sa.keys)
+        sa.keys = derive_ike_keys(chosen, shared, self.nonce_i, self.nonce_r, sa.spi_i, sa.spi_r, ctx.crypto)
+        sa.cipher_out, sa.cipher_in = ciphers(chosen, sa.keys, ctx.crypto)
         sa.state = IkeState.AUTH
         ctx.peer.fragmentation = (ctx.config.fragmentation
                                   and message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None)
@@ -112,7 +112,7 @@ class IkeSaInit:
             raise ProtocolError(NotifyType.INVALID_SYNTAX, "the gateway keeps asking for another IKE_SA_INIT")
 
     def _use_group(self, group: int) -> None:
-        self._kex = kex.generate(group, self._ctx.random)
+        self._kex = self._ctx.crypto.generate(group, self._ctx.random)
         self._build()
 
     def _build(self) -> None:

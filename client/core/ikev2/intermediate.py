@@ -78,7 +78,7 @@ class Intermediate:
         self._int_auth = IntAuth()
 
     def build_request(self, now: float) -> list[Payload]:
-        self._kex = kex.generate(self._methods[0], self._ctx.random)
+        self._kex = self._ctx.crypto.generate(self._methods[0], self._ctx.random)
         payloads: list[Payload] = [KE(self._kex.group, self._kex.public)]
         self._request = encode_payloads(payloads)
         return payloads
@@ -88,7 +88,7 @@ class Intermediate:
         shared = derive(self._kex, message)
         proposal, keys = sa.require()
         self._int_auth.add(sa, keys, message.message_id, self._request, message.inner)
-        advance(sa, shared, self._nonces)
+        advance(self._ctx, sa, shared, self._nonces)
         self._methods.pop(0)
         if self._methods:
             self._ctx.enqueue(sa, self)
@@ -100,11 +100,11 @@ class Intermediate:
         """There is nothing to replace before IKE_AUTH is over."""
 
 
-def advance(sa: IkeSa, shared: bytes, nonces: tuple[bytes, bytes]) -> None:
+def advance(ctx: Context, sa: IkeSa, shared: bytes, nonces: tuple[bytes, bytes]) -> None:
     """SKEYSEED(n) = prf(SK_d(n-1), SK(n) | Ni | Nr); all keys are new from the next message on (RFC 9370 §2.2.2)."""
     proposal, keys = sa.require()
-    sa.keys = rekey_ike_keys(proposal.prf, keys.sk_d, proposal, shared, *nonces, sa.spi_i, sa.spi_r)
-    by_initiator = ciphers(proposal, sa.keys)
+    sa.keys = rekey_ike_keys(proposal.prf, keys.sk_d, proposal, shared, *nonces, sa.spi_i, sa.spi_r, crypto=ctx.crypto)
+    by_initiator = ciphers(proposal, sa.keys, ctx.crypto)
     sa.cipher_out, sa.cipher_in = by_initiator if sa.initiator else by_initiator[::-1]
 
 
@@ -138,7 +138,7 @@ class FollowUp:
         self._secrets = b""
 
     def build_request(self, now: float) -> list[Payload]:
-        self._kex = kex.generate(self._methods[0], self._ctx.random)
+        self._kex = self._ctx.crypto.generate(self._methods[0], self._ctx.random)
         return [KE(self._kex.group, self._kex.public), Notify.of(NotifyType.ADDITIONAL_KEY_EXCHANGE, self._link)]
 
     def process_response(self, message: Message, now: float) -> None:
@@ -176,7 +176,7 @@ def answer_follow_up(ctx: Context, sa: IkeSa, message: Message, now: float) -> l
     if ke.group != pending.methods[0]:
         raise InvalidSyntax("the KE payload is of another method than agreed")
     try:
-        public, shared = kex.respond(ke.group, ke.data, ctx.random)
+        public, shared = ctx.crypto.respond(ke.group, ke.data, ctx.random)
     except kex.KexError as failure:
         raise InvalidSyntax(f"KE payload: {failure}") from failure
     pending.secrets += shared

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
-from client.core.crypto.suites import SkCipher
+from client.core.crypto.provider import Cipher
 from client.core.ikev2.constants import ExchangeType, PayloadType
 from client.core.ikev2.errors import IntegrityError, InvalidSyntax, MisuseError, ProtocolError
 from client.core.ikev2.fragment import Reassembly
@@ -77,7 +77,7 @@ def parse_plain(data: bytes) -> Message:
     return _message(header, parse_payloads(header.next_payload, data[28:]))
 
 
-def encode_protected(message: Message, cipher: SkCipher, random: Random, fragment_size: int | None = None
+def encode_protected(message: Message, cipher: Cipher, random: Random, fragment_size: int | None = None
                      ) -> list[bytes]:
     """One datagram, or RFC 7383 fragments where that one would make an IP packet larger than ``fragment_size``."""
     first, chain = encode_payloads(message.payloads)
@@ -87,7 +87,7 @@ def encode_protected(message: Message, cipher: SkCipher, random: Random, fragmen
     return protect(header, first, chain, cipher, random, fragment_size)
 
 
-def parse_protected(data: bytes, cipher: SkCipher, reassembly: Reassembly | None) -> Message | None:
+def parse_protected(data: bytes, cipher: Cipher, reassembly: Reassembly | None) -> Message | None:
     """None: a fragment was kept and more are needed. ``reassembly`` is None where fragments were not negotiated.
 
     Raises IntegrityError for what does not authenticate, and ProtocolError for what does and makes no sense.

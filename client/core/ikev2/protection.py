@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from client.core.crypto.suites import SkCipher
+from client.core.crypto.provider import Cipher
 from client.core.ikev2.constants import PayloadType
 from client.core.ikev2.errors import IntegrityError, InvalidSyntax, MisuseError
 from client.core.ikev2.fragment import MessageKey, Reassembly
@@ -16,7 +16,7 @@ PACKET_OVERHEAD = 40 + 8 + 4
 _FRAGMENT_HEADER = GENERIC_HEADER_LENGTH + 4    # with Fragment Number and Total Fragments
 
 
-def protect(header: Header, first: int, chain: bytes, cipher: SkCipher, random: Random,
+def protect(header: Header, first: int, chain: bytes, cipher: Cipher, random: Random,
             fragment_size: int | None) -> list[bytes]:
     """One message, or its fragments where it would make an IP packet of more than ``fragment_size`` octets.
 
@@ -30,7 +30,7 @@ def protect(header: Header, first: int, chain: bytes, cipher: SkCipher, random: 
     return [_seal(header, PayloadType.SK, first, b"", chain, cipher, random)]
 
 
-def unprotect(header: Header, data: bytes, cipher: SkCipher, reassembly: Reassembly | None) -> tuple[int, bytes] | None:
+def unprotect(header: Header, data: bytes, cipher: Cipher, reassembly: Reassembly | None) -> tuple[int, bytes] | None:
     """(first payload's type, the chain), None for a fragment while more are needed.
 
     The encrypted payload has to be the only one: nothing that it does not protect is looked at. Raises
@@ -64,7 +64,7 @@ def is_first(header: Header, data: bytes) -> bool:
     return header.next_payload != PayloadType.SKF or data[number:number + 2] == u16(1)
 
 
-def _fragments(header: Header, first: int, chain: bytes, cipher: SkCipher, random: Random, largest: int) -> list[bytes]:
+def _fragments(header: Header, first: int, chain: bytes, cipher: Cipher, random: Random, largest: int) -> list[bytes]:
     room = cipher.room(largest - HEADER_LENGTH - _FRAGMENT_HEADER)
     if room < 1:
         raise MisuseError(f"fragments of {largest} octets have no room for anything")
@@ -76,7 +76,7 @@ def _fragments(header: Header, first: int, chain: bytes, cipher: SkCipher, rando
         for number, piece in enumerate(pieces, 1)]
 
 
-def _seal(header: Header, kind: PayloadType, first: int, numbers: bytes, chain: bytes, cipher: SkCipher,
+def _seal(header: Header, kind: PayloadType, first: int, numbers: bytes, chain: bytes, cipher: Cipher,
           random: Random) -> bytes:
     body_length = len(numbers) + cipher.sealed_length(len(chain))
     aad = encode_header(

@@ -43,7 +43,7 @@ class RekeyIke:
             return None
         sa.rekeying = True
         self._spi, self._nonce = ctx.random(8), ctx.random(NONCE_LENGTH)
-        self._kex = kex.generate(self._group, ctx.random)
+        self._kex = ctx.crypto.generate(self._group, ctx.random)
         proposals = tuple(replace(p, spi=self._spi) for p in self._proposals)
         return [SA(proposals), Nonce(self._nonce), KE(self._kex.group, self._kex.public)]
 
@@ -63,7 +63,7 @@ class RekeyIke:
         new = IkeSa(self._spi, chosen.spi, initiator=True)
 
         def finish(additional: bytes, now: float) -> None:
-            _key(sa, new, chosen, nonces, shared, additional)
+            _key(ctx, sa, new, chosen, nonces, shared, additional)
             self._install(new, now)
 
         if chosen.additional:
@@ -130,14 +130,14 @@ def answer_rekey_ike(ctx: Context, sa: IkeSa, message: Message, now: float) -> l
     if len(chosen.spi) != 8 or not any(chosen.spi):
         raise InvalidSyntax("SPI of the new IKE_SA")
     try:
-        public, shared = kex.respond(chosen.ke, ke.data, ctx.random)
+        public, shared = ctx.crypto.respond(chosen.ke, ke.data, ctx.random)
     except kex.KexError as failure:
         raise InvalidSyntax(f"KE payload: {failure}") from failure
     own_nonce, own_spi = ctx.random(NONCE_LENGTH), ctx.random(8)
     new = IkeSa(chosen.spi, own_spi, initiator=False)
 
     def finish(additional: bytes, now: float) -> None:
-        _key(sa, new, chosen, (nonce, own_nonce), shared, additional)
+        _key(ctx, sa, new, chosen, (nonce, own_nonce), shared, additional)
         if sa.rekeying:
             sa.peer_successor = new
             ctx.add_sa(new)
@@ -161,11 +161,12 @@ def _not_weaker(ctx: Context, sa: IkeSa) -> tuple[Proposal, ...]:
     return tuple(p for p in proposals if any(t.type in ADDITIONAL and t.id for t in p.transforms))
 
 
-def _key(old: IkeSa, new: IkeSa, chosen: Proposal, nonces: tuple[bytes, bytes], shared: bytes, additional: bytes
-         ) -> None:
+def _key(ctx: Context, old: IkeSa, new: IkeSa, chosen: Proposal, nonces: tuple[bytes, bytes], shared: bytes,
+         additional: bytes) -> None:
     proposal, keys = old.require()
     new.proposal, new.lowest_nonce = chosen, min(nonces)
-    new.keys = rekey_ike_keys(proposal.prf, keys.sk_d, chosen, shared, *nonces, new.spi_i, new.spi_r, additional)
-    by_initiator = ciphers(chosen, new.keys)
+    new.keys = rekey_ike_keys(proposal.prf, keys.sk_d, chosen, shared, *nonces, new.spi_i, new.spi_r, additional,
+                              ctx.crypto)
+    by_initiator = ciphers(chosen, new.keys, ctx.crypto)
     new.cipher_out, new.cipher_in = by_initiator if new.initiator else by_initiator[::-1]
 
