@@ -7,7 +7,7 @@ from client.core.ikev2.child_negotiation import NONCE_LENGTH, esp_proposals, is_
 from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import NotifyType, ProtocolId
 from client.core.ikev2.errors import InvalidKePayload, InvalidSyntax, NoProposalChosen, ProtocolError
-from client.core.ikev2.events import ChildInstalled, Progress
+from client.core.ikev2.events import ChildConfig, ChildInstalled, Progress
 from client.core.ikev2.ike_sa import Context, IkeSa
 from client.core.ikev2.intermediate import expect_follow_up
 from client.core.ikev2.message import Message
@@ -26,11 +26,11 @@ def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify,
     if old.state in (ChildState.DELETING, ChildState.REKEYED) or old.peer_successor is not None or sa.follow_up:
         raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "that CHILD_SA is being closed")   # §2.25.1
     nonce, ke = message.require(Nonce).data, message.get(KE)
-    chosen = _select(ctx, sa, message.require(SA).proposals, ke)
+    chosen = _select(ctx, sa, old.wanted, message.require(SA).proposals, ke)
     if not is_child_spi(chosen.spi):
         raise InvalidSyntax("SPI of the new CHILD_SA")
-    remote = intersect_all(message.require(TSi).selectors, ctx.config.remote_ts)
-    local = intersect_all(message.require(TSr).selectors, ctx.config.local_ts)
+    remote = intersect_all(message.require(TSi).selectors, old.wanted.remote_ts)
+    local = intersect_all(message.require(TSr).selectors, old.wanted.local_ts)
     if not remote or not local:
         raise ProtocolError(NotifyType.TS_UNACCEPTABLE, "nothing of it was agreed before")
     extra: list[Payload] = []
@@ -48,7 +48,7 @@ def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify,
         if found is None or old.state in (ChildState.DELETING, ChildState.REKEYED):     # replaced by ours meanwhile
             raise ProtocolError(NotifyType.STATE_NOT_FOUND, "that CHILD_SA is no longer to be replaced")
         child = make_child(ctx, found[0], chosen, spi_in, local, remote, (nonce, own_nonce), (shared, additional),
-                           now, ours=False)
+                           now, ours=False, wanted=old.wanted)
         _install(ctx, found[0], old, child)
 
     if chosen.additional:
@@ -71,11 +71,10 @@ def _install(ctx: Context, sa: IkeSa, old: ChildSa, child: ChildSa) -> None:
     ctx.emit(Progress("child-rekeyed-by-gateway", proposal_name(child.info.proposal)))
 
 
-def _select(ctx: Context, sa: IkeSa, offered: tuple[Proposal, ...], ke: KE | None) -> Proposal:
+def _select(ctx: Context, sa: IkeSa, wanted: ChildConfig, offered: tuple[Proposal, ...], ke: KE | None) -> Proposal:
     """Our choice from the gateway's offer: with its KE payload where there is one, else without PFS."""
-    config = ctx.config
-    groups = pfs_groups(config, sa)
-    ours = esp_proposals(config, sa, groups) if groups else ()
+    groups = pfs_groups(ctx.config, wanted, sa)
+    ours = esp_proposals(wanted, sa, groups) if groups else ()
     if ke is not None and ke.group in groups:
         chosen = select(offered, ours, ke_group=ke.group)
         if chosen is not None:
@@ -83,9 +82,9 @@ def _select(ctx: Context, sa: IkeSa, offered: tuple[Proposal, ...], ke: KE | Non
     chosen = select(offered, ours)
     if chosen is not None and chosen.ke:
         raise InvalidKePayload(chosen.ke)
-    if config.pfs_groups:     # the profile insists on a group
+    if wanted.pfs_groups:     # the profile insists on a group
         raise NoProposalChosen("the profile wants PFS")
-    chosen = select(offered, esp_proposals(config, sa, ()))
+    chosen = select(offered, esp_proposals(wanted, sa, ()))
     if chosen is None:
         raise NoProposalChosen("nothing in common")
     return chosen

@@ -6,7 +6,7 @@ from dataclasses import replace
 from client.core.ikev2.child_sa import ChildSa
 from client.core.ikev2.constants import NotifyType
 from client.core.ikev2.errors import InvalidSyntax, ProtocolError
-from client.core.ikev2.events import ChildKeys, ChildSaInfo, EngineConfig, Progress
+from client.core.ikev2.events import ChildConfig, ChildKeys, ChildSaInfo, EngineConfig, Progress
 from client.core.ikev2.ike_sa import Context, IkeSa
 from client.core.ikev2.keymat import derive_child_keys
 from client.core.ikev2.message import Message
@@ -20,17 +20,17 @@ NONCE_LENGTH = 32
 NoncePair = tuple[bytes, bytes]
 
 
-def offer_child(config: EngineConfig, spi_in: bytes, proposals: Sequence[Proposal]) -> list[Payload]:
+def offer_child(wanted: ChildConfig, spi_in: bytes, proposals: Sequence[Proposal]) -> list[Payload]:
     """SA, TSi, TSr; the selectors are always those first offered (§2.9.2)."""
-    return [SA(tuple(replace(p, spi=spi_in) for p in proposals)), TSi(config.local_ts), TSr(config.remote_ts)]
+    return [SA(tuple(replace(p, spi=spi_in) for p in proposals)), TSi(wanted.local_ts), TSr(wanted.remote_ts)]
 
 
-def esp_proposals(config: EngineConfig, sa: IkeSa, groups: tuple[int, ...]) -> tuple[Proposal, ...]:
+def esp_proposals(wanted: ChildConfig, sa: IkeSa, groups: tuple[int, ...]) -> tuple[Proposal, ...]:
     """As configured, with PFS by ``groups``; the first CHILD_SA has no key exchange of its own (§1.2).
 
     Where the IKE_SA has additional key exchanges they are offered for PFS too, before the same without.
     """
-    bare = [without_ke(p) for p in config.esp_proposals]
+    bare = [without_ke(p) for p in wanted.esp_proposals]
     if not groups:
         return number_proposals(bare)
     classic = [with_ke(p, groups) for p in bare]
@@ -38,10 +38,10 @@ def esp_proposals(config: EngineConfig, sa: IkeSa, groups: tuple[int, ...]) -> t
     return number_proposals([with_additional(p, used) for p in classic] + classic if used else classic)
 
 
-def pfs_groups(config: EngineConfig, sa: IkeSa) -> tuple[int, ...]:
+def pfs_groups(config: EngineConfig, wanted: ChildConfig, sa: IkeSa) -> tuple[int, ...]:
     """The groups of a rekeying, the one that the gateway took for the IKE_SA first."""
-    if config.pfs_groups is not None:
-        return config.pfs_groups
+    if wanted.pfs_groups is not None:
+        return wanted.pfs_groups
     used = sa.require()[0].ke
     groups = [t.id for p in config.ike_proposals for t in p.transforms_of_ke()]
     return tuple(dict.fromkeys([used, *groups]))
@@ -60,28 +60,32 @@ def chosen_child(message: Message, ours: Sequence[Proposal]) -> Proposal:
     return verify_chosen(offered.proposals[0], ours)
 
 
-def accept_child(ctx: Context, sa: IkeSa, message: Message, chosen: Proposal, spi_in: bytes, nonces: NoncePair,
-                 now: float, *, shared: bytes = b"", additional: bytes = b"") -> ChildSa:
+def accept_child(ctx: Context, sa: IkeSa, wanted: ChildConfig, message: Message, chosen: Proposal, spi_in: bytes,
+                 nonces: NoncePair, now: float, *, shared: bytes = b"", additional: bytes = b"") -> ChildSa:
     """The CHILD_SA of a response to us. Raises ProtocolError."""
-    local = _granted(ctx, message.require(TSi).selectors, ctx.config.local_ts)
-    remote = _granted(ctx, message.require(TSr).selectors, ctx.config.remote_ts)
-    return make_child(ctx, sa, chosen, spi_in, local, remote, nonces, (shared, additional), now, ours=True)
+    local = _granted(ctx, message.require(TSi).selectors, wanted.local_ts)
+    remote = _granted(ctx, message.require(TSr).selectors, wanted.remote_ts)
+    return make_child(ctx, sa, chosen, spi_in, local, remote, nonces, (shared, additional), now, ours=True,
+                      wanted=wanted)
 
 
 def make_child(ctx: Context, sa: IkeSa, proposal: Proposal, spi_in: bytes, local: tuple[TrafficSelector, ...],
                remote: tuple[TrafficSelector, ...], nonces: NoncePair, secrets: tuple[bytes, bytes], now: float, *,
-               ours: bool) -> ChildSa:
-    """Keys, SPIs and timers of a negotiated CHILD_SA; ``secrets`` are those of its own key exchanges, if any."""
+               ours: bool, wanted: ChildConfig | None = None) -> ChildSa:
+    """Keys, SPIs and timers of a negotiated CHILD_SA; ``secrets`` are those of its own key exchanges, if any.
+
+    Without ``wanted`` it is the connection's first.
+    """
+    wanted = wanted or ctx.wanted[0]
     ike_proposal, keys = sa.require()
     encr_i, integ_i, encr_r, integ_r = derive_child_keys(
         ike_proposal.prf, keys.sk_d, proposal, *nonces, *secrets, crypto=ctx.crypto)
     by_role = (encr_i, integ_i, encr_r, integ_r) if ours else (encr_r, integ_r, encr_i, integ_i)
-    config = ctx.config
     info = ChildSaInfo(spi_in, proposal.spi, proposal, local, remote, ChildKeys(*by_role),
-                       now + config.child_rekey, now + config.child_expire)
+                       now + wanted.rekey, now + wanted.expire, wanted.name)
     ctx.timers.set(Timer.REKEY_CHILD, spi_in, info.rekey_at)
     ctx.timers.set(Timer.EXPIRE_CHILD, spi_in, info.expire_at)
-    return ChildSa(info, lowest_nonce=min(nonces), made_by_us=ours)
+    return ChildSa(info, wanted, lowest_nonce=min(nonces), made_by_us=ours)
 
 
 def _granted(ctx: Context, granted: tuple[TrafficSelector, ...], offered: tuple[TrafficSelector, ...]

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from client.core.ikev2.events import ChildSaInfo
+from client.core.ikev2.events import ChildConfig, ChildSaInfo
 
 
 class ChildState(Enum):
@@ -16,6 +16,7 @@ class ChildState(Enum):
 @dataclass
 class ChildSa:
     info: ChildSaInfo
+    wanted: ChildConfig                 # what was asked for, and is asked for again when it is replaced
     state: ChildState = ChildState.INSTALLED
     outbound: bool = True
     lowest_nonce: bytes = b""           # of the exchange that created it, to settle collisions (RFC 7296 §2.8.1)

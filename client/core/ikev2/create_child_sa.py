@@ -39,8 +39,9 @@ class CreateChild:
         self._sa = sa
         self._old = old
         self._tries = tries
-        self._groups = pfs_groups(ctx.config, sa) if groups is None else groups
-        self._proposals = esp_proposals(ctx.config, sa, self._groups)
+        self._wanted = old.wanted if old is not None else ctx.wanted[0]
+        self._groups = pfs_groups(ctx.config, self._wanted, sa) if groups is None else groups
+        self._proposals = esp_proposals(self._wanted, sa, self._groups)
 
     @property
     def old(self) -> ChildSa | None:
@@ -58,7 +59,7 @@ class CreateChild:
             old.state = ChildState.REKEYING
             payloads.append(Notify.of(NotifyType.REKEY_SA, protocol=ProtocolId.ESP, spi=old.spi_in))
         self._spi_in, self._nonce = ctx.new_child_spi(), ctx.random(NONCE_LENGTH)
-        sa, tsi, tsr = offer_child(ctx.config, self._spi_in, self._proposals)
+        sa, tsi, tsr = offer_child(self._wanted, self._spi_in, self._proposals)
         payloads += [sa, Nonce(self._nonce)]
         if self._groups:
             self._kex = ctx.crypto.generate(self._groups[0], ctx.random)
@@ -79,7 +80,7 @@ class CreateChild:
             shared = derive(self._kex, message)
 
         def finish(additional: bytes, now: float) -> None:
-            child = accept_child(ctx, sa, message, chosen, self._spi_in, nonces, now, shared=shared,
+            child = accept_child(ctx, sa, self._wanted, message, chosen, self._spi_in, nonces, now, shared=shared,
                                  additional=additional)
             sa.children[child.spi_in] = child
             self._install(child)
@@ -127,7 +128,7 @@ class CreateChild:
                     rest = tuple(g for g in self._groups if g != group)
                     ctx.enqueue(sa, CreateChild(ctx, sa, old, (group, *rest), self._tries + 1), front=True)
                     return
-            case NotifyType.NO_PROPOSAL_CHOSEN if self._groups and ctx.config.pfs_groups is None:
+            case NotifyType.NO_PROPOSAL_CHOSEN if self._groups and self._wanted.pfs_groups is None:
                 ctx.emit(Progress("pfs-refused", "the gateway renews without PFS"))
                 ctx.enqueue(sa, CreateChild(ctx, sa, old, ()), front=True)
                 return

@@ -95,6 +95,7 @@ class ChildSaInfo:
     keys: ChildKeys = field(repr=False)
     rekey_at: float
     expire_at: float
+    name: str = ""          # of the ChildConfig that it fulfils
 
 
 class Event:
@@ -226,6 +227,20 @@ Random = Callable[[int], bytes]
 
 
 @dataclass(frozen=True)
+class ChildConfig:
+    """One CHILD_SA that a profile wants; whatever replaces it is held to the same. Durations are seconds."""
+
+    name: str
+    local_ts: tuple[TrafficSelector, ...]
+    remote_ts: tuple[TrafficSelector, ...]
+    esp_proposals: tuple[Proposal, ...]
+    pfs_groups: tuple[int, ...] | None = None   # as in EngineConfig
+    rekey: float = 3600.0                       # with its jitter
+    expire: float = 3960.0
+    derived: bool = False                       # a part of what another asked for, as the gateway wants it in parts
+
+
+@dataclass(frozen=True)
 class EngineConfig:
     """Everything a connection's engine needs to know from its profile and the agent's ``Prepare``.
 
@@ -255,3 +270,9 @@ class EngineConfig:
     connect_give_up: float = 60.0               # without an answer before the IKE_SA is established
     retransmit_give_up: float = 60.0            # and after: then the gateway is dead
     previous_addresses: Sequence[IpInterface] = ()  # ask for the same virtual addresses again
+    children: tuple[ChildConfig, ...] = ()      # several CHILD_SAs, the first made in IKE_AUTH; else the one above
+
+    def wanted(self) -> tuple[ChildConfig, ...]:
+        """The CHILD_SAs of this connection, at least one."""
+        return self.children or (ChildConfig("", self.local_ts, self.remote_ts, self.esp_proposals, self.pfs_groups,
+                                             self.child_rekey, self.child_expire),)

@@ -61,6 +61,7 @@ class IkeAuth:
         self._int_auth = int_auth
         self._request: list[Payload] = []
         self._spi_in = ctx.new_child_spi()
+        self._child = ctx.wanted[0]
         self._id_i = IDi(*ctx.config.local_id)
         self._id_r: IDr | None = None
         self._msk = b""
@@ -114,7 +115,7 @@ class IkeAuth:
             payloads.append(own_auth)
         if config.request_ipv4 or config.request_ipv6:
             payloads.append(config_request(config.request_ipv4, config.request_ipv6, tuple(config.previous_addresses)))
-        payloads += offer_child(config, self._spi_in, esp_proposals(config, self._sa, ()))
+        payloads += offer_child(self._child, self._spi_in, esp_proposals(self._child, self._sa, ()))
         if config.mobike:
             payloads.append(Notify.of(NotifyType.MOBIKE_SUPPORTED))
         self._send(payloads)
@@ -232,9 +233,9 @@ class IkeAuth:
         virtual_ips = read_config_reply(message.get(CP))
         try:
             # The first CHILD_SA has no nonces and no KE of its own (RFC 7296 §2.17).
-            chosen = chosen_child(message, esp_proposals(ctx.config, sa, ()))
+            chosen = chosen_child(message, esp_proposals(self._child, sa, ()))
             nonces = (self._init.nonce_i, self._init.nonce_r)
-            child = accept_child(ctx, sa, message, chosen, self._spi_in, nonces, now)
+            child = accept_child(ctx, sa, self._child, message, chosen, self._spi_in, nonces, now)
         except ProtocolError as error:
             ctx.close_with(sa, CHILD_CAUSES.get(error.notify, Cause.CHILD_FAILED), str(error), now)
             return
@@ -245,7 +246,7 @@ class IkeAuth:
             return otherwise, "no CHILD_SA in the response"
         cause = CHILD_CAUSES.get(error.type, otherwise)
         if cause is Cause.CHILD_NO_PROPOSAL:
-            offered = ", ".join(proposal_name(without_ke(p)) for p in self._ctx.config.esp_proposals)
+            offered = ", ".join(proposal_name(without_ke(p)) for p in self._child.esp_proposals)
             return cause, f"offered: {offered}"
         return cause, error.type_name
 

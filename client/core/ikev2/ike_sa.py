@@ -13,6 +13,7 @@ from client.core.crypto.provider import LIBRARY, Cipher, CryptoProvider
 from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
 from client.core.ikev2.events import (
+    ChildConfig,
     ChildOutbound,
     ChildSaInfo,
     Datagram,
@@ -102,6 +103,7 @@ class Context:
 
     def __init__(self, config: EngineConfig, random: Random, crypto: CryptoProvider = LIBRARY) -> None:
         self.config = config
+        self.wanted: list[ChildConfig] = list(config.wanted())
         self.random = random
         self.crypto = crypto
         self.events: deque[Event] = deque()
