@@ -133,7 +133,8 @@ class AgentExport:
         prepared = await self._service.prepare(name, toml, reason, deadline)
         return [{"certificates": Variant("aay", list(prepared.certificates)),
                  "signatures": Variant("as", list(prepared.signatures)),
-                 "identity": Variant("s", prepared.identity)}]
+                 "identity": Variant("s", prepared.identity),
+                 "eap_identity": Variant("s", prepared.eap_identity)}]
 
     async def _sign_ike_auth(self, name: str, message: bytes, nonce_r: bytes, maced_id: bytes, int_auth: bytes,
                              algorithm: str) -> list[Any]:

@@ -30,11 +30,15 @@ MAX_PROFILES = 64
 
 @dataclass(frozen=True)
 class Prepared:
-    """For roved: DER certificates (own first), ``auth.SIGNATURES`` keys best first, the certificate's subject."""
+    """For roved: DER certificates (own first), ``auth.SIGNATURES`` keys best first, the certificate's subject.
+
+    ``eap_identity`` answers EAP-Identity without another question to us.
+    """
 
     certificates: tuple[bytes, ...] = ()
     signatures: tuple[str, ...] = ()
     identity: str = ""
+    eap_identity: str = ""
 
 
 class AgentService:
@@ -90,8 +94,9 @@ class AgentService:
                 del self._running[name]
             await asyncio.wait({task})      # the terminal is as it was before anybody is told
         self._keep(name, attempt)
+        asyncio.get_running_loop().call_soon(attempt.rehearse)
         if attempt.credential is None:
-            return Prepared()
+            return Prepared(eap_identity=profile.user.identity if attempt.eap else "")
         return Prepared(attempt.credential.certificates, attempt.credential.signer.algorithms,
                         attempt.credential.subject)
 
@@ -131,7 +136,7 @@ class AgentService:
             attempt.secret = ""         # refused: not to be used again, not even by a faulty retry
         if result.notice:
             self._on_notice(name, result.notice)
-        attempt.accepted = result.msk is not None
+        attempt.accepted = attempt.accepted or result.msk is not None
         return result.response, result.msk or b""
 
     async def cancel(self, name: str) -> None:

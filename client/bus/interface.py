@@ -61,12 +61,14 @@ EVENT_SIGNAL = "Event"
 AGENT_METHODS = {row.name: row for row in (
     Method("Prepare", "sssd", "a{sv}", "",
            'profile name, profile TOML, reason ("connect"|"reconnect"|"reauth"), seconds until the deadline → '
-           '{"certificates": aay, "signatures": as, "identity": s (certificate subject, for IDi when none is set)}; '
+           '{"certificates": aay, "signatures": as, "identity": s (certificate subject, for IDi when none is set), '
+           '"eap_identity": s (the answer to EAP-Identity)}; '
            "asks the user for what is missing now"),
     Method("SignIkeAuth", "sayayayays", "ay", "",
            "profile, IKE_SA_INIT message, Nr, MACedID, IntAuth, algorithm (auth.SIGNATURES key) → raw signature"),
     Method("PskAuth", "ssay", "ay", "", "profile, PRF name, octets → prf(prf(PSK, key pad), octets)"),
-    Method("Eap", "say", "ayay", "", "profile, EAP packet from the gateway → (response or empty, MSK or empty)"),
+    Method("Eap", "say", "ayay", "", "profile, EAP packet from the gateway → (response or empty, MSK or empty); "
+           "not asked for EAP-Identity and EAP-Success, whose answers are known from Prepare and from the MSK"),
     Method("Cancel", "s", "", "", "profile: end of the attempt or of the prompt; forget what it held"),
 )}
 

@@ -100,7 +100,8 @@ def test_a_whole_eap_login(address: str) -> None:
             assert prepared.signature == "a{sv}"
             [result] = prepared.body
             assert {key: (value.signature, value.value) for key, value in result.items()} == {
-                "certificates": ("aay", []), "signatures": ("as", []), "identity": ("s", "")}
+                "certificates": ("aay", []), "signatures": ("as", []), "identity": ("s", ""),
+                "eap_identity": ("s", "alice@lab.test")}
             server = MsChapServer("alice@lab.test", "pw", bytes(16))
             packet = server.start()
             while True:

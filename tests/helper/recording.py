@@ -53,8 +53,9 @@ class RecordingManager:
                 signature = await agent.sign_ike_auth(b"init", b"n" * 32, b"m" * 32, b"", "ecdsa-sha256")
                 proof = await agent.psk_auth("prf", b"octets")
                 eap = await agent.eap(b"\x01\x01\x00\x05\x01")
+                success = await agent.eap(b"\x03\x01\x00\x04")
                 self.record("signed", owner, name, signature=signature.hex(), proof=proof.hex(),
-                            response=eap.response.hex(), msk=len(eap.msk))
+                            response=eap.response.hex(), early_msk=len(eap.msk), msk=len(success.msk))
                 agent.cancel()
         except RoveError as error:
             self.record("failed", owner, name, code=error.cause.code, detail=error.detail)

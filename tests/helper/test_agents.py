@@ -34,7 +34,7 @@ def test_an_attempt_prepares_signs_and_is_cancelled(world, start):
     connect(alice, "signs-good")
     assert world.recorded(what="signed", name="signs-good") == {
         "what": "signed", "uid": UIDS["alice"], "name": "signs-good", "signature": "5a" * 64, "proof": "a5" * 32,
-        "response": "02010005", "msk": 64}
+        "response": "02010005", "early_msk": 0, "msk": 64}
     assert world.record(what="prepared", name="signs-good")[0]["certificates"] == ["3000"]
     calls = alice.ask(op="heard", calls=5)["agent_calls"]
     assert [member for member, _ in calls] == ["Prepare", "SignIkeAuth", "PskAuth", "Eap", "Cancel"]
@@ -42,6 +42,15 @@ def test_an_attempt_prepares_signs_and_is_cancelled(world, start):
     assert (name, toml, reason) == ("signs-good", profile("signs-good"), "connect")
     assert 0 < deadline <= 3
     assert calls[1][1] == ["signs-good", b"init".hex(), (b"n" * 32).hex(), (b"m" * 32).hex(), "", "ecdsa-sha256"]
+
+
+def test_the_answer_to_eap_identity_is_known_from_prepare(world, start):
+    prepared = {"signature": "a{sv}", "body": [{"eap_identity": {"v": ["s", "alicé"]}}]}
+    alice = agent(start("alice"), "cli", {**GOOD, "Prepare": prepared})
+    connect(alice, "signs-known")
+    assert world.recorded(what="signed", name="signs-known")["response"] == b"\2\1\0\x0b\1alic\xc3\xa9".hex()
+    calls = alice.ask(op="heard", calls=5)["agent_calls"]
+    assert [body[1] for member, body in calls if member == "Eap"] == ["03010004"]       # no method has made an MSK
 
 
 def test_the_caller_of_connect_is_asked_first_then_the_tray_then_others(world, start):

@@ -38,9 +38,9 @@ class Method(Protocol):
 class EapResult:
     """What to do after one packet.
 
-    ``response`` is what goes back (empty after EAP-Success), ``msk`` the 64 octets once the gateway said
-    success, ``notice`` the gateway's words for the user (already safe), ``refused`` why the method ended:
-    the acknowledgement in ``response`` should still be sent.
+    ``response`` is what goes back (empty after EAP-Success), ``msk`` the 64 octets once the method made them, with
+    its last response and again with EAP-Success, ``notice`` the gateway's words for the user (already safe),
+    ``refused`` why the method ended: the acknowledgement in ``response`` should still be sent.
     """
 
     response: bytes = b""
@@ -124,7 +124,7 @@ class EapPeer:
         self._msk = reply.msk or self._msk
         if reply.refused:
             self._refused = reply.refused + (f'; the gateway says: "{reply.words}"' if reply.words else "")
-        return EapResult(_respond(request, reply.data), notice=reply.words, refused=reply.refused)
+        return EapResult(_respond(request, reply.data), reply.msk or None, reply.words, reply.refused)
 
     def _finish(self, packet: EapPacket) -> EapResult:
         if packet.code == EapCode.FAILURE:      # whatever its Identifier: the IKE_SA says who sent it

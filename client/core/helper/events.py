@@ -53,8 +53,10 @@ class Subscribers:
         seeing = [one for one in self._subscribers.values() if owner.visible_to(one.uid)]
         if not seeing or not self._bus.connected:
             return
-        # Telling waits for doing: marshalling is no part of a handshake's time.
-        asyncio.get_running_loop().call_soon(self._tell, seeing, {"time": rfc3339(self._clock()), **event})
+        # Telling waits for doing: marshalling is no part of a handshake's time. Two turns of the loop, so that a
+        # question to the agent, whose task begins in the next one, is the first that its process hears.
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, self._tell, seeing, {"time": rfc3339(self._clock()), **event})
 
     def _tell(self, seeing: list[_Subscriber], event: dict[str, Any]) -> None:
         document = json.dumps(event)
