@@ -165,7 +165,7 @@ class Client:
         except EapError as error:
             self.engine.decline(event.request_id, error.cause, error.detail, at)
             return
-        self.engine.provide_eap(event.request_id, ike.EapReply(result.response, result.msk or b""), at)
+        self.engine.provide_eap(event.request_id, ike.EapReply(result.response, b"" if result.response else result.msk or b""), at)
 
 
 def replay(recording: Recording, steps: int | None = None) -> Client:
