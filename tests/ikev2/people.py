@@ -87,7 +87,8 @@ class User:
         except EapError as error:
             engine.decline(event.request_id, error.cause, error.detail, now)
             return
-        engine.provide_eap(event.request_id, ike.EapReply(result.response, b"" if result.response else result.msk or b""), now)
+        msk = b"" if result.response else result.msk or b""
+        engine.provide_eap(event.request_id, ike.EapReply(result.response, msk), now)
 
 
 def with_key(private_key: Any) -> Answers:

@@ -165,7 +165,8 @@ class Client:
         except EapError as error:
             self.engine.decline(event.request_id, error.cause, error.detail, at)
             return
-        self.engine.provide_eap(event.request_id, ike.EapReply(result.response, b"" if result.response else result.msk or b""), at)
+        msk = b"" if result.response else result.msk or b""
+        self.engine.provide_eap(event.request_id, ike.EapReply(result.response, msk), at)
 
 
 def replay(recording: Recording, steps: int | None = None) -> Client:
