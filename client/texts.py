@@ -128,6 +128,10 @@ CAUSES: dict[Cause, CauseText] = {
     Cause.GATEWAY_REFUSES_UDP: CauseText(
         _("The network or the gateway refuses UDP."),
         _("Check the gateway's address, or try another network: this one may not allow VPNs.")),
+    Cause.LOGIN_UNANSWERED: CauseText(
+        _("The gateway answers at first, but not to the log-in."),
+        _("This network may block UDP port 4500 or drop large packets: try another one. IKE fragmentation, at the"
+          " gateway and in the profile (ike.fragmentation), keeps packets small.")),
     Cause.TIMEOUT: CauseText(
         _("The connection did not come up in time."), _("Try again, or allow more time with --timeout.")),
     Cause.NO_COMMON_PROPOSAL: CauseText(

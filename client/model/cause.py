@@ -63,6 +63,7 @@ class Cause(Enum):
     NAME_NOT_FOUND         = ("name-not-found", Stage.RESOLVE, Retry.BACK_OFF, ExitCode.FAILED)
     GATEWAY_SILENT         = ("gateway-silent", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
     GATEWAY_REFUSES_UDP    = ("gateway-refuses-udp", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
+    LOGIN_UNANSWERED       = ("login-unanswered", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
     TIMEOUT                = ("timeout", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
     NO_COMMON_PROPOSAL     = ("no-common-proposal", Stage.PROPOSAL, Retry.NEVER, ExitCode.FAILED)
     PROTOCOL_ERROR         = ("protocol-error", Stage.PROPOSAL, Retry.BACK_OFF, ExitCode.FAILED)

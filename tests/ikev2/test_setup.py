@@ -245,6 +245,20 @@ def test_silence_ends_in_a_cause(make_world: MakeWorld) -> None:
     assert world.of(ike.Failed)[0].cause is Cause.GATEWAY_SILENT
 
 
+@pytest.mark.parametrize(("fragmentation", "why"), [
+    (True, "transmissions"), (False, "without IKE fragmentation: the profile turns it off")])
+def test_a_log_in_that_is_not_answered_has_its_own_cause(make_world: MakeWorld, fragmentation: bool, why: str) -> None:
+    """→ IKE_SA_INIT ← IKE_SA_INIT → IKE_AUTH … and silence: port 4500, or large packets (RFC 7383 §1)"""
+    world = make_world(fragmentation=fragmentation)
+    world.drop = lambda who, data: parse_header(data).exchange != INIT
+    world.start()
+    world.run(120.0)
+    (said,), (failed,) = world.of(ike.Unreachable), world.of(ike.Failed)
+    assert (said.cause, failed.cause) == (Cause.LOGIN_UNANSWERED, Cause.LOGIN_UNANSWERED)
+    assert said.detail.endswith(why)
+    assert failed.detail.endswith(why)
+
+
 def test_a_new_network_during_setup_starts_over(make_world: MakeWorld) -> None:
     from tests.sim.world import LTE
     world = make_world()

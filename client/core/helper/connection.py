@@ -39,6 +39,7 @@ SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 EAP_TIMEOUT = 120.0               # s: a method may ask the user in between
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
+_SILENCE = (Cause.GATEWAY_SILENT, Cause.LOGIN_UNANSWERED)
 _BETTER_THAN_TIMEOUT = (Cause.NO_NETWORK, Cause.NAME_NOT_FOUND)
 
 
@@ -229,7 +230,7 @@ class Connection:
             self._drive()
             await self._over
         except RoveError as error:
-            self._silences += error.cause is Cause.GATEWAY_SILENT
+            self._silences += error.cause in _SILENCE
             raise
         finally:
             self._say_goodbye(self._engine)
@@ -393,7 +394,7 @@ class Connection:
             case ike.IkeRekeyed():
                 self._step("ike-rekeyed", "")
             case ike.Unreachable():
-                self._unreachable(event.detail)
+                self._unreachable(RoveError(event.cause, event.detail))
             case ike.Failed():
                 self._finish(RoveError(event.cause, event.detail))
             case ike.Closed():
@@ -413,10 +414,10 @@ class Connection:
                                    f"{os.strerror(errno)}")
             self._drive()
 
-    def _unreachable(self, detail: str) -> None:
+    def _unreachable(self, seen: RoveError) -> None:
         hint = self._hint
         if hint is None or hint.cause is not Cause.GATEWAY_REFUSES_UDP:
-            hint = RoveError(Cause.GATEWAY_SILENT, detail)
+            hint = seen
         self._hint = hint
         if self._tunnel.state is not State.CONNECTED:
             self._tell_error(hint, final=False)

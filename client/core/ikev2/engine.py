@@ -473,14 +473,24 @@ class Ikev2Engine:
         elif waited >= self._give_up(sa) and ctx.current() not in (sa, None):
             ctx.remove_sa(sa)       # replaced long ago: nobody misses it
         elif waited >= self._give_up(sa):
-            established = sa.state is IkeState.ESTABLISHED
-            detail = f"no answer for {waited:.0f} s after {outstanding.transmissions} transmissions"
-            ctx.fail(Cause.DEAD_PEER if established else Cause.GATEWAY_SILENT, detail)
+            cause, why = self._silence_means(sa)
+            ctx.fail(cause, f"no answer for {waited:.0f} s after {outstanding.transmissions} transmissions{why}")
         else:
             if outstanding.transmissions == UNREACHABLE_AFTER and not self._said_unreachable:
                 self._said_unreachable = True
-                ctx.emit(Unreachable("the gateway does not answer"))
+                cause, why = self._silence_means(sa)
+                ctx.emit(Unreachable(f"no answer to {outstanding.transmissions} transmissions{why}", cause))
             self._retransmit(sa, now)
+
+    def _silence_means(self, sa: IkeSa) -> tuple[Cause, str]:
+        """A cause, and what to add to its detail."""
+        if sa.state is not IkeState.AUTH:
+            return (Cause.DEAD_PEER if sa.state is IkeState.ESTABLISHED else Cause.GATEWAY_SILENT), ""
+        if self._ctx.peer.fragmentation:
+            return Cause.LOGIN_UNANSWERED, ""
+        # Certificates then travel in IP fragments, which many networks drop (RFC 7383 §1).
+        who = "the gateway does not offer it" if self._ctx.config.fragmentation else "the profile turns it off"
+        return Cause.LOGIN_UNANSWERED, f"; without IKE fragmentation: {who}"
 
     def _give_up(self, sa: IkeSa) -> float:
         config = self._ctx.config

@@ -205,9 +205,10 @@ class PathChanged(Event):
 
 @dataclass(frozen=True)
 class Unreachable(Event):
-    """Nothing is answered: said once per attempt, while retransmissions go on."""
+    """Nothing is answered: said once per attempt, while retransmissions go on. ``cause``: what it would end in."""
 
     detail: str
+    cause: Cause = Cause.GATEWAY_SILENT
 
 
 @dataclass(frozen=True)
