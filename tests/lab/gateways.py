@@ -80,7 +80,8 @@ CONNECTIONS: dict[str, Section] = {
     "childless": _eap(childless="force"),                                                      # RFC 6023
     "ppk": _eap(ppk_id=PPK_ID, ppk_required="yes"),                                            # RFC 8784
     "nomobike": _eap(mobike="no"),
-    "nofrag": _eap(fragmentation="no"),
+    # on an address of its own, as charon announces fragmentation before it knows the connection
+    "nofrag": _eap(fragmentation="no", local_addrs=plan.GATEWAY_NO_FRAGMENTATION),
     "dpd": _eap(dpd_delay="2s", children=_child(dpd_action="clear")),
     "v4": _eap(pools="v4"),
     "v6": _eap(pools="v6"),
