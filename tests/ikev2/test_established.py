@@ -171,6 +171,20 @@ def test_a_dead_gateway_is_noticed(connected: MakeWorld) -> None:
     assert world.of(ike.Failed)[0].cause is Cause.DEAD_PEER
 
 
+def test_a_suspended_machine_blames_nobody_for_the_silence(connected: MakeWorld) -> None:
+    """→ INFORMATIONAL { } (lost) … suspended for ten minutes … → the same again ← { }"""
+    world = connected(dpd=10.0, retransmit_give_up=20.0)
+    world.drop = lambda who, data: True
+    world.run(10.2)
+    request = world.sent[-1][1]
+    world.drop = lambda who, data: False
+    world.now += 600.0
+    world.run(1.0)
+    assert [data for who, data, _ in world.sent if who == "client"][-1] == request
+    assert world.sent[-1][0] == "gateway"
+    assert not world.of(ike.Failed)
+
+
 def test_close_says_goodbye(connected: MakeWorld) -> None:
     """→ INFORMATIONAL { D(IKE) } ← { }"""
     world = connected()

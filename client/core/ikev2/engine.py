@@ -465,6 +465,9 @@ class Ikev2Engine:
             return
         if ctx.path is None and ctx.current() is not None:
             return      # no network: the clock of giving up stands still until set_paths sends again
+        overslept = now - outstanding.last_sent - outstanding.interval
+        if overslept > LONGEST_INTERVAL:    # the machine was suspended: that was no silence of the gateway's
+            outstanding.first_sent += overslept
         waited = now - outstanding.first_sent
         if sa.state is IkeState.DELETING and waited >= CLOSE_GIVE_UP and ctx.current() is None:
             ctx.remove_sa(sa)
