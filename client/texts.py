@@ -170,6 +170,9 @@ CAUSES: dict[Cause, CauseText] = {
     Cause.TS_UNACCEPTABLE: CauseText(
         _("The gateway does not serve the networks this profile asks for."), _("Check tunnel.remote in the profile.")),
     Cause.ADDRESS_FAILURE: CauseText(_("The gateway has no address for this computer."), _TRY_LATER),
+    Cause.CONFIG_REQUIRED: CauseText(
+        _("The gateway wants to give this computer an address, but did not understand that it was asked for one."),
+        _ASK_ADMIN),
     Cause.CHILD_FAILED: CauseText(_("The gateway accepted you but not the tunnel."), _TRY_LATER),
     Cause.HOST_SETUP: CauseText(
         _("This computer's network could not be set up for the tunnel."), _("“rove log” says more.")),
@@ -198,6 +201,12 @@ STEPS: dict[str, str] = {
     "child-rekeyed-by-gateway": _("Gateway renewed the tunnel's keys"),
     "rekey-refused": _("Gateway refused new keys"),
     "pfs-refused": _("Keys are renewed without PFS"),
+    "child-refused": _("Gateway refused a part of the tunnel"),
+    "child-lost": _("A part of the tunnel is gone"),
+    "single-pairs": _("Gateway wants each network on its own"),
+    "additional-networks": _("Gateway gives the other networks separately"),
+    "too-many-children": _("Gateway wants the tunnel in too many parts"),
+    "childless-only": _("Gateway wants to make the tunnel after logging in"),
     "wide-selectors": _("Gateway granted more than was asked for"),
     "gateway-error": _("Gateway reported an error"),
 }

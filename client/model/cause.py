@@ -78,6 +78,7 @@ class Cause(Enum):
     CHILD_NO_PROPOSAL      = ("child-no-proposal", Stage.TUNNEL, Retry.NEVER, ExitCode.FAILED)
     TS_UNACCEPTABLE        = ("ts-unacceptable", Stage.TUNNEL, Retry.NEVER, ExitCode.FAILED)
     ADDRESS_FAILURE        = ("address-failure", Stage.TUNNEL, Retry.BACK_OFF, ExitCode.FAILED)
+    CONFIG_REQUIRED        = ("config-required", Stage.TUNNEL, Retry.NEVER, ExitCode.FAILED)
     CHILD_FAILED           = ("child-failed", Stage.TUNNEL, Retry.BACK_OFF, ExitCode.FAILED)
     HOST_SETUP             = ("host-setup", Stage.HOST, Retry.NEVER, ExitCode.ERROR)
     DEAD_PEER              = ("dead-peer", Stage.RUNNING, Retry.BACK_OFF, ExitCode.FAILED)

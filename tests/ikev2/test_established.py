@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 
 from client.core.ikev2 import events as ike
-from client.core.ikev2.constants import ExchangeType
+from client.core.ikev2.constants import ExchangeType, NotifyType
+from client.core.ikev2.payloads import Notify
 from client.model.cause import Cause
 from tests.ikev2.conftest import GATEWAY, MakeWorld
+from tests.ikev2.dialogue import answer_once
 from tests.sim.world import LTE, WIFI, Faults, World
 
 CHILD, INFO = ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL
@@ -92,7 +94,8 @@ def test_a_child_rekey_crosses_the_gateways_delete(connected: MakeWorld) -> None
 
 
 def test_pfs_that_the_gateway_refuses_is_left_out(connected: MakeWorld) -> None:
-    world = connected(gateway=replace(GATEWAY, pfs_groups=()))
+    world = connected()
+    answer_once(world, Notify.of(NotifyType.NO_PROPOSAL_CHOSEN))
     world.do(lambda: world.client.rekey_child(first_child(world), world.now), 3.0)
     assert world.of(ike.ChildInstalled)[1].child.proposal.ke in (0, None)
     agree(world)

@@ -8,6 +8,7 @@ import pytest
 
 from client.core.ikev2 import events as ike
 from client.core.ikev2.answer_child import answer_rekey_child
+from client.core.ikev2.child_sa import ChildState
 from client.core.ikev2.constants import NotifyType, ProtocolId
 from client.core.ikev2.message import Message, parse_header
 from client.core.ikev2.payloads import KE, SA, Delete, Nonce, Notify, Payload, TSi, TSr
@@ -152,8 +153,8 @@ def test_an_ike_rekeying_has_a_key_exchange_and_new_spis(connected: MakeWorld) -
 
 
 @pytest.mark.parametrize("selector", [TSi, TSr])
-def test_a_rekeying_that_grants_other_networks_is_refused(connected: MakeWorld, selector: type) -> None:
-    """§2.9: ← { SA Nr KEr TSi TSr } of other networks"""
+def test_a_rekeying_that_grants_other_networks_is_not_taken(connected: MakeWorld, selector: type) -> None:
+    """§2.9: ← { SA Nr KEr TSi TSr } of other networks → { D(ESP, the new one) }: the old one stays, with a finding"""
     world = connected(remote_ts=(TrafficSelector.from_text("10.10.0.0/24"),),
                       local_ts=(TrafficSelector.from_text("10.99.0.10/32"),))
     itself = world.gateway._answer
@@ -162,9 +163,15 @@ def test_a_rekeying_that_grants_other_networks_is_refused(connected: MakeWorld, 
         return [replace(p, selectors=(TrafficSelector.from_text("10.66.0.0/24"),)) if isinstance(p, selector) else p
                 for p in itself(sa, message, now)]
     world.gateway._answer = answer      # type: ignore[method-assign]
+    heard = listen(world)
     world.do(lambda: world.client.rekey_child(first_child(world), world.now), 3.0)
     assert len(world.of(ike.ChildInstalled)) == 1
-    assert world.of(ike.Failed)[0].cause is Cause.PROTOCOL_ERROR
+    assert "rekey-refused" in [event.step for event in world.of(ike.Progress)]
+    (sa,) = world.client._ctx.sas.values()
+    assert [child.spi_in for child in sa.children.values()] == [first_child(world)]
+    assert sa.children[first_child(world)].state is ChildState.INSTALLED
+    (delete,) = requests(heard, "client", INFO)[0].of(Delete)
+    assert delete.spis == (requests(heard, "client", CHILD)[0].of(SA)[0].proposals[0].spi,)
 
 
 # --- refusals (§1.3, §2.25) ---

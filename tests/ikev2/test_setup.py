@@ -154,12 +154,12 @@ def test_an_answer_without_auth_is_no_gateway(make_world: MakeWorld) -> None:
 @pytest.mark.parametrize(("notify", "cause"), [
     (NotifyType.NO_PROPOSAL_CHOSEN, Cause.CHILD_NO_PROPOSAL), (NotifyType.TS_UNACCEPTABLE, Cause.TS_UNACCEPTABLE),
     (NotifyType.INTERNAL_ADDRESS_FAILURE, Cause.ADDRESS_FAILURE),
-    (NotifyType.FAILED_CP_REQUIRED, Cause.ADDRESS_FAILURE)])
+    (NotifyType.FAILED_CP_REQUIRED, Cause.CONFIG_REQUIRED)])
 def test_no_tunnel_has_its_own_cause_and_closes_the_ike_sa(make_world: MakeWorld, notify: int, cause: Cause) -> None:
     """← IKE_AUTH { IDr AUTH N(error) }  → INFORMATIONAL { D }"""
     world = make_world(Behaviour(child_error=notify))
     world.start()
-    world.run(2.0)
+    world.run(5.0)
     assert world.of(ike.Failed)[0].cause is cause
     assert world.gateway_events[-1].cause is Cause.GATEWAY_CLOSED
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from client.core.crypto.provider import LIBRARY, CryptoProvider
 from client.core.ikev2 import auth
+from client.core.ikev2.answer_child import negotiate
 from client.core.ikev2.child_negotiation import make_child
+from client.core.ikev2.child_sa import ChildSa
 from client.core.ikev2.constants import (
     AuthMethod,
     CertEncoding,
@@ -21,6 +23,7 @@ from client.core.ikev2.constants import (
     NotifyType,
 )
 from client.core.ikev2.engine import Ikev2Engine
+from client.core.ikev2.errors import ProtocolError
 from client.core.ikev2.events import ChildInstalled, EngineConfig, Path
 from client.core.ikev2.header import encode_payloads
 from client.core.ikev2.ike_sa import IkeSa, IkeState
@@ -67,6 +70,10 @@ class Behaviour:
     local_networks: tuple[TrafficSelector, ...] = ()
     auth_error: int = 0                 # answer IKE_AUTH with this notify
     child_error: int = 0                # leave the CHILD_SA out, with this notify
+    only_first: bool = False            # child_error is for IKE_AUTH alone
+    child_errors: list[int] = field(default_factory=list)   # the next CREATE_CHILD_SA for new ones are answered so
+    childless: str = ""                 # "allow" announces RFC 6023, "force" refuses a CHILD_SA in IKE_AUTH
+    additional: bool = False            # ADDITIONAL_TS_POSSIBLE wherever a CHILD_SA is made
     tamper_auth: bool = False
     change_auth: Callable[[list[Any]], list[Any]] = field(default=lambda payloads: payloads)
 
@@ -79,6 +86,7 @@ class Responder(Ikev2Engine):
         super().__init__(config, random, crypto)
         self.behaviour = behaviour or Behaviour()
         self.exchanges: list[int] = []
+        self._made = 0
         self._init_replies: dict[bytes, bytes] = {}
         self._handshakes: dict[bytes, dict[str, Any]] = {}
 
@@ -142,6 +150,8 @@ class Responder(Ikev2Engine):
                      Notify.of(NotifyType.NAT_DETECTION_DESTINATION_IP, ctx.random(20))]
         if ctx.config.fragmentation:
             payloads.append(Notify.of(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
+        if how.childless:
+            payloads.append(Notify.of(NotifyType.CHILDLESS_IKEV2_SUPPORTED))
         if chosen.additional:
             payloads.append(Notify.of(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED))
         if how.hashes:
@@ -232,6 +242,8 @@ class Responder(Ikev2Engine):
 
     def _tunnel(self, sa: IkeSa, state: dict[str, Any], now: float) -> list[Any]:
         ctx, how, request = self._ctx, self.behaviour, state["request"]
+        if how.childless == "force" and request.get(SA) is not None:
+            return [Notify.of(NotifyType.INVALID_SYNTAX)]       # as strongSwan does
         sa.state = IkeState.ESTABLISHED
         ctx.start_sa_timers(sa, now)
         ctx.timers.set(Timer.DPD, b"", now + ctx.config.dpd)
@@ -246,6 +258,8 @@ class Responder(Ikev2Engine):
             if how.virtual_v6:
                 attributes.insert(0, (ConfigAttribute.INTERNAL_IP6_ADDRESS, how.virtual_v6.packed + b"\x80"))
             payloads.append(CP(ConfigType.CFG_REPLY, tuple(attributes)))
+        if request.get(SA) is None:
+            return payloads
         chosen = select(request.require(SA).proposals, tuple(without_ke(p) for p in ctx.config.esp_proposals))
         if chosen is None:
             return [*payloads, Notify.of(NotifyType.NO_PROPOSAL_CHOSEN)]
@@ -257,4 +271,36 @@ class Responder(Ikev2Engine):
         child = make_child(ctx, sa, chosen, spi_in, local, remote, state["nonces"], (b"", b""), now, ours=False)
         sa.children[spi_in] = child
         ctx.emit(ChildInstalled(child.info))
+        if how.additional:
+            payloads.append(Notify.of(NotifyType.ADDITIONAL_TS_POSSIBLE))
         return [*payloads, SA((replace(chosen, spi=spi_in),)), TSi(remote), TSr(local)]
+
+    # --- CREATE_CHILD_SA for further ones ---
+
+    def _answer(self, sa: IkeSa, message: Message, now: float) -> list[Any]:
+        """Beyond what a client answers: new CHILD_SAs."""
+        if message.exchange != ExchangeType.CREATE_CHILD_SA or message.get(TSi) is None \
+                or message.notify(NotifyType.REKEY_SA) is not None or sa.state is not IkeState.ESTABLISHED:
+            return super()._answer(sa, message, now)
+        ctx, how = self._ctx, self.behaviour
+        if how.child_errors:
+            return [Notify.of(how.child_errors.pop(0))]
+        if how.child_error and not how.only_first:
+            return [Notify.of(how.child_error)]
+        extra: list[Any] = []
+        if message.get(CP) is not None and how.virtual_v4:
+            extra.append(CP(ConfigType.CFG_REPLY, ((ConfigAttribute.INTERNAL_IP4_ADDRESS, how.virtual_v4.packed),)))
+        if how.additional:
+            extra.append(Notify.of(NotifyType.ADDITIONAL_TS_POSSIBLE))
+        base = ctx.wanted[0]
+        remote = intersect_all(message.require(TSi).selectors, base.remote_ts)
+        local = intersect_all(message.require(TSr).selectors, how.local_networks or base.local_ts)
+        if not remote or not local:
+            raise ProtocolError(NotifyType.TS_UNACCEPTABLE, "none of it is served here")
+        self._made += 1
+        wanted = replace(base, name=f"made {self._made}", local_ts=local, remote_ts=remote)
+
+        def install(child: ChildSa) -> None:
+            sa.children[child.spi_in] = child
+            ctx.emit(ChildInstalled(child.info))
+        return [*extra, *negotiate(ctx, sa, message, wanted, lambda: sa, install, now)]

@@ -1,5 +1,6 @@
 """The gateway's CREATE_CHILD_SA for a CHILD_SA (RFC 7296 §1.3.3, §2.8, §2.25.1)."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from client.core.crypto import kex
@@ -16,6 +17,8 @@ from client.core.ikev2.proposal import Proposal, proposal_name, select
 from client.core.ikev2.timers import Timer
 from client.core.ikev2.traffic_selector import intersect_all
 
+MAX_KEPT = 64       # CHILD_SAs of an IKE_SA: a gateway that replaces and never deletes has to wait
+
 
 def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify, now: float) -> list[Payload]:
     """The gateway replaces a CHILD_SA. Raises ProtocolError with the notify for our answer."""
@@ -25,12 +28,35 @@ def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify,
                             spi=rekey.spi)
     if old.state in (ChildState.DELETING, ChildState.REKEYED) or old.peer_successor is not None or sa.follow_up:
         raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "that CHILD_SA is being closed")   # §2.25.1
+    if len(sa.children) >= MAX_KEPT:
+        raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "replaced CHILD_SAs are to be deleted first")
+
+    def install(child: ChildSa) -> None:
+        found = ctx.find_child(old.spi_in)
+        assert found is not None
+        _install(ctx, found[0], old, child)
+
+    def still_wanted() -> IkeSa:
+        found = ctx.find_child(old.spi_in)
+        if found is None or old.state in (ChildState.DELETING, ChildState.REKEYED):     # replaced by ours meanwhile
+            raise ProtocolError(NotifyType.STATE_NOT_FOUND, "that CHILD_SA is no longer to be replaced")
+        return found[0]
+
+    return negotiate(ctx, sa, message, old.wanted, still_wanted, install, now)
+
+
+def negotiate(ctx: Context, sa: IkeSa, message: Message, wanted: ChildConfig, owner: Callable[[], IkeSa],
+              install: Callable[[ChildSa], None], now: float) -> list[Payload]:
+    """The gateway's offer → our answer; ``install`` gets the CHILD_SA, after additional key exchanges if there are any.
+
+    ``owner`` says, when it is done, which IKE_SA it belongs to. Raises ProtocolError.
+    """
     nonce, ke = message.require(Nonce).data, message.get(KE)
-    chosen = _select(ctx, sa, old.wanted, message.require(SA).proposals, ke)
+    chosen = _select(ctx, sa, wanted, message.require(SA).proposals, ke)
     if not is_child_spi(chosen.spi):
         raise InvalidSyntax("SPI of the new CHILD_SA")
-    remote = intersect_all(message.require(TSi).selectors, old.wanted.remote_ts)
-    local = intersect_all(message.require(TSr).selectors, old.wanted.local_ts)
+    remote = intersect_all(message.require(TSi).selectors, wanted.remote_ts)
+    local = intersect_all(message.require(TSr).selectors, wanted.local_ts)
     if not remote or not local:
         raise ProtocolError(NotifyType.TS_UNACCEPTABLE, "nothing of it was agreed before")
     extra: list[Payload] = []
@@ -44,12 +70,8 @@ def answer_rekey_child(ctx: Context, sa: IkeSa, message: Message, rekey: Notify,
     own_nonce, spi_in = ctx.random(NONCE_LENGTH), ctx.new_child_spi()
 
     def finish(additional: bytes, now: float) -> None:
-        found = ctx.find_child(old.spi_in)
-        if found is None or old.state in (ChildState.DELETING, ChildState.REKEYED):     # replaced by ours meanwhile
-            raise ProtocolError(NotifyType.STATE_NOT_FOUND, "that CHILD_SA is no longer to be replaced")
-        child = make_child(ctx, found[0], chosen, spi_in, local, remote, (nonce, own_nonce), (shared, additional),
-                           now, ours=False, wanted=old.wanted)
-        _install(ctx, found[0], old, child)
+        install(make_child(ctx, owner(), chosen, spi_in, local, remote, (nonce, own_nonce), (shared, additional), now,
+                           ours=False, wanted=wanted))
 
     if chosen.additional:
         extra.append(expect_follow_up(ctx, sa, chosen.additional, finish, now))
@@ -74,13 +96,15 @@ def _install(ctx: Context, sa: IkeSa, old: ChildSa, child: ChildSa) -> None:
 def _select(ctx: Context, sa: IkeSa, wanted: ChildConfig, offered: tuple[Proposal, ...], ke: KE | None) -> Proposal:
     """Our choice from the gateway's offer: with its KE payload where there is one, else without PFS."""
     groups = pfs_groups(ctx.config, wanted, sa)
+    if not groups and ke is not None and ke.group in kex.KEX:
+        groups = (ke.group,)        # without PFS by our choice, but there is nothing against more than was asked for
     ours = esp_proposals(wanted, sa, groups) if groups else ()
     if ke is not None and ke.group in groups:
         chosen = select(offered, ours, ke_group=ke.group)
         if chosen is not None:
             return chosen
     chosen = select(offered, ours)
-    if chosen is not None and chosen.ke:
+    if chosen is not None and chosen.ke and wanted.pfs_groups != ():
         raise InvalidKePayload(chosen.ke)
     if wanted.pfs_groups:     # the profile insists on a group
         raise NoProposalChosen("the profile wants PFS")

@@ -1,9 +1,10 @@
-"""Our CREATE_CHILD_SA for a CHILD_SA: one replaced, or one that the gateway lost (RFC 7296 §1.3.1, §1.3.3, §2.8).
+"""Our CREATE_CHILD_SA for a CHILD_SA: one replaced, or one that is missing (RFC 7296 §1.3.1, §1.3.3, §2.8).
 
-    CREATE_CHILD_SA request  { N(REKEY_SA) SA Ni [KEi] TSi TSr }
-    CREATE_CHILD_SA response { SA Nr [KEr] TSi TSr }
+    CREATE_CHILD_SA request  { [N(REKEY_SA)] [CP] SA Ni [KEi] TSi TSr }
+    CREATE_CHILD_SA response { [CP] SA Nr [KEr] TSi TSr }
 """
 
+from client.core.ikev2 import children
 from client.core.ikev2.child_negotiation import (
     NONCE_LENGTH,
     accept_child,
@@ -13,51 +14,59 @@ from client.core.ikev2.child_negotiation import (
     pfs_groups,
 )
 from client.core.ikev2.child_sa import ChildSa, ChildState
+from client.core.ikev2.configuration import config_request, read_config_reply
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
-from client.core.ikev2.errors import InvalidSyntax
-from client.core.ikev2.events import ChildInstalled, Progress
+from client.core.ikev2.errors import InvalidSyntax, ProtocolError
+from client.core.ikev2.events import ChildConfig, ChildInstalled, Configured, Progress
 from client.core.ikev2.ike_sa import Context, IkeSa
-from client.core.ikev2.informational import DeleteChild
+from client.core.ikev2.informational import DeleteChild, DeleteUnused
 from client.core.ikev2.intermediate import FollowUp, derive
 from client.core.ikev2.message import Message
-from client.core.ikev2.payloads import KE, Nonce, Notify, Payload
+from client.core.ikev2.payloads import CP, KE, Nonce, Notify, Payload
 from client.core.ikev2.timers import Timer
-from client.model.cause import Cause
 
 RETRY_DELAY = 3.0          # s after TEMPORARY_FAILURE, plus up to as much again
 MAX_GROUPS = 4             # that a gateway may ask for one after the other (INVALID_KE_PAYLOAD)
 
 
 class CreateChild:
-    """Our CREATE_CHILD_SA for a CHILD_SA; ``old`` is what it replaces, None for one that the gateway lost."""
+    """Our CREATE_CHILD_SA for a CHILD_SA; ``old`` is what it replaces, None for one of ``wanted`` that is missing."""
 
     exchange = ExchangeType.CREATE_CHILD_SA
 
     def __init__(self, ctx: Context, sa: IkeSa, old: ChildSa | None, groups: tuple[int, ...] | None = None,
-                 tries: int = 1) -> None:
+                 tries: int = 1, *, wanted: ChildConfig | None = None) -> None:
         self._ctx = ctx
         self._sa = sa
         self._old = old
         self._tries = tries
-        self._wanted = old.wanted if old is not None else ctx.wanted[0]
+        self._wanted = old.wanted if old is not None else wanted or ctx.wanted[0]
         self._groups = pfs_groups(ctx.config, self._wanted, sa) if groups is None else groups
         self._proposals = esp_proposals(self._wanted, sa, self._groups)
 
     @property
-    def old(self) -> ChildSa | None:
-        return self._old
+    def wanted(self) -> ChildConfig:
+        return self._wanted
 
     def build_request(self, now: float) -> list[Payload] | None:
         ctx, old = self._ctx, self._old
         payloads: list[Payload] = []
         if old is not None:
-            if old.state is not ChildState.INSTALLED or ctx.find_child(old.spi_in) is None:
+            if ctx.find_child(old.spi_in) is None:
+                children.make(ctx, self._wanted, now)       # deleted meanwhile, without a successor
+                return None
+            if old.state is not ChildState.INSTALLED:
                 return None
             if not old.outbound:        # the gateway made it and may not know that yet (§2.8)
                 ctx.timers.set(Timer.REKEY_CHILD, old.spi_in, now + RETRY_DELAY)
                 return None
             old.state = ChildState.REKEYING
             payloads.append(Notify.of(NotifyType.REKEY_SA, protocol=ProtocolId.ESP, spi=old.spi_in))
+        elif children.stands(ctx, self._wanted) or self._wanted not in ctx.wanted:
+            return None
+        elif ctx.ask_address:
+            payloads.append(config_request(ctx.config.request_ipv4, ctx.config.request_ipv6,
+                                           tuple(ctx.config.previous_addresses)))
         self._spi_in, self._nonce = ctx.new_child_spi(), ctx.random(NONCE_LENGTH)
         sa, tsi, tsr = offer_child(self._wanted, self._spi_in, self._proposals)
         payloads += [sa, Nonce(self._nonce)]
@@ -80,10 +89,20 @@ class CreateChild:
             shared = derive(self._kex, message)
 
         def finish(additional: bytes, now: float) -> None:
-            child = accept_child(ctx, sa, self._wanted, message, chosen, self._spi_in, nonces, now, shared=shared,
-                                 additional=additional)
+            try:
+                child = accept_child(ctx, sa, self._wanted, message, chosen, self._spi_in, nonces, now, shared=shared,
+                                     additional=additional)
+            except ProtocolError as error:
+                if error.notify != NotifyType.TS_UNACCEPTABLE:
+                    raise
+                ctx.enqueue(sa, DeleteUnused(self._spi_in))
+                self._refused(Notify.of(NotifyType.TS_UNACCEPTABLE), now)
+                return
             sa.children[child.spi_in] = child
+            self._take_addresses(message)
             self._install(child)
+            if self._old is None and message.notify(NotifyType.ADDITIONAL_TS_POSSIBLE):
+                children.more_possible(ctx, child, now)
 
         if chosen.additional:
             ctx.enqueue(sa, FollowUp(ctx, sa, chosen.additional, message, finish, self._refused), front=True)
@@ -91,7 +110,17 @@ class CreateChild:
             finish(b"", now)
 
     def moved_to(self, sa: IkeSa) -> "CreateChild":
-        return CreateChild(self._ctx, sa, self._old)
+        return CreateChild(self._ctx, sa, self._old, wanted=self._wanted)
+
+    def _take_addresses(self, message: Message) -> None:
+        """What CP brought, where IKE_AUTH had none to give (§2.19)."""
+        ctx, given = self._ctx, read_config_reply(message.get(CP))
+        if ctx.ask_address and given.addresses:
+            ctx.ask_address, ctx.virtual_ips = False, given
+            ctx.emit(Configured(given))
+
+    def _again(self, old: ChildSa | None, groups: tuple[int, ...], tries: int = 1) -> "CreateChild":
+        return CreateChild(self._ctx, self._sa, old, groups, tries, wanted=self._wanted)
 
     def _install(self, child: ChildSa) -> None:
         """Settles a collision by the four nonces (§2.8.1): who made the one with the lowest closes it."""
@@ -114,7 +143,7 @@ class CreateChild:
         ctx, sa, old = self._ctx, self._sa, self._old
         if old is not None and ctx.find_child(old.spi_in) is None:
             old = None      # the gateway deleted it meanwhile: what is missing is a new one, if any
-            if sa.children:
+            if children.stands(ctx, self._wanted):
                 return
         if old is not None and old.state is ChildState.REKEYING:
             old.state = ChildState.REKEYED if old.peer_successor else ChildState.INSTALLED
@@ -126,24 +155,23 @@ class CreateChild:
                 group = int.from_bytes(error.data, "big")
                 if group in self._groups and group != self._groups[0] and self._tries < MAX_GROUPS:
                     rest = tuple(g for g in self._groups if g != group)
-                    ctx.enqueue(sa, CreateChild(ctx, sa, old, (group, *rest), self._tries + 1), front=True)
+                    ctx.enqueue(sa, self._again(old, (group, *rest), self._tries + 1), front=True)
                     return
             case NotifyType.NO_PROPOSAL_CHOSEN if self._groups and self._wanted.pfs_groups is None:
                 ctx.emit(Progress("pfs-refused", "the gateway renews without PFS"))
-                ctx.enqueue(sa, CreateChild(ctx, sa, old, ()), front=True)
+                ctx.enqueue(sa, self._again(old, ()), front=True)
                 return
             case NotifyType.CHILD_SA_NOT_FOUND if self._old is not None:
                 if old is not None:
                     ctx.drop_child(sa, old, now)
-                if not sa.children:
-                    ctx.enqueue(sa, CreateChild(ctx, sa, None, self._groups))
+                children.make(ctx, self._wanted, now)
                 return
             case NotifyType.TEMPORARY_FAILURE:
-                ctx.enqueue(sa, CreateChild(ctx, sa, old, self._groups))
+                ctx.enqueue(sa, self._again(old, self._groups))
                 ctx.later(sa, RETRY_DELAY * (1 + ctx.random(1)[0] / 255), now)
                 return
         if old is None:
-            ctx.close_with(sa, Cause.GATEWAY_CLOSED, f"it takes no other tunnel: {error.type_name}", now)
+            children.refused(ctx, sa, self._wanted, error.type, now)
             return
         ctx.emit(Progress("rekey-refused", error.type_name))
         # The old one lives on; try again while it does.

@@ -7,6 +7,7 @@ socket or a random source of its own. One engine is one connection: an IKE_SA, i
 from collections.abc import Sequence
 
 from client.core.crypto.provider import LIBRARY, CryptoProvider
+from client.core.ikev2 import children
 from client.core.ikev2.answer_child import answer_rekey_child
 from client.core.ikev2.child_sa import ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
@@ -449,6 +450,8 @@ class Ikev2Engine:
                     ctx.remove_sa(sa)
             case Timer.REKEY_CHILD:
                 self.rekey_child(owner, now)
+            case Timer.CREATE_CHILD:
+                self._make_child(owner)
             case Timer.EXPIRE_CHILD:
                 self._child_expired(owner, now)
             case Timer.LINGER_CHILD:
@@ -512,6 +515,15 @@ class Ikev2Engine:
             quiet_since = 0.0
         ctx.timers.set(Timer.DPD, b"", now + ctx.config.dpd - quiet_since)
 
+    def _make_child(self, owner: bytes) -> None:
+        ctx, sa, wanted = self._ctx, self._ctx.current(), children.find_wanted(self._ctx, owner)
+        if sa is None or sa.state is not IkeState.ESTABLISHED or wanted is None:
+            return
+        outstanding = sa.window.outstanding
+        tasks = (outstanding.task if outstanding is not None else None, *sa.window.queue)
+        if not any(isinstance(task, CreateChild) and task.wanted.name == wanted.name for task in tasks):
+            ctx.enqueue(sa, CreateChild(ctx, sa, None, wanted=wanted))
+
     def _child_expired(self, spi_in: bytes, now: float) -> None:
         """A hard lifetime ends: the CHILD_SA goes, and with the last one the connection."""
         ctx = self._ctx
@@ -519,7 +531,7 @@ class Ikev2Engine:
         if found is None:
             return
         sa, child = found
-        if len(sa.children) == 1:
+        if len(sa.children) == 1:       # nothing is left to be renewed either
             ctx.close_with(sa, Cause.LIFETIME_EXPIRED, "the CHILD_SA could not be renewed in time", now)
             return
         ctx.use_successor(sa, child)        # replaced by the gateway, which never deleted it
@@ -527,3 +539,5 @@ class Ikev2Engine:
             ctx.enqueue(sa, DeleteChild(ctx, sa, child))
         else:
             ctx.drop_child(sa, child, now)
+        if sa.state is IkeState.ESTABLISHED:
+            children.lost(ctx, sa, child, Cause.LIFETIME_EXPIRED, "it could not be renewed in time", now)

@@ -164,6 +164,13 @@ class Established(Event):
 
 
 @dataclass(frozen=True)
+class Configured(Event):
+    """The virtual addresses came later than the IKE_SA."""
+
+    virtual_ips: VirtualIps
+
+
+@dataclass(frozen=True)
 class IkeRekeyed(Event):
     spi_i: bytes
     spi_r: bytes
@@ -272,6 +279,8 @@ class EngineConfig:
     retransmit_give_up: float = 60.0            # and after: then the gateway is dead
     previous_addresses: Sequence[IpInterface] = ()  # ask for the same virtual addresses again
     children: tuple[ChildConfig, ...] = ()      # several CHILD_SAs, the first made in IKE_AUTH; else the one above
+
+    childless: bool = False                     # no CHILD_SA in IKE_AUTH where the gateway can do without (RFC 6023)
 
     def wanted(self) -> tuple[ChildConfig, ...]:
         """The CHILD_SAs of this connection, at least one."""

@@ -2,6 +2,7 @@
 
     IKE_AUTH request  { IDi [CERT] [CERTREQ] IDr [AUTH] CP SA TSi TSr N(MOBIKE_SUPPORTED) }
     IKE_AUTH response { IDr [CERT] AUTH [EAP] [CP SA TSi TSr] }
+    childless (RFC 6023): the same without SA TSi TSr
     with EAP: { EAP } ⇄ { EAP } …, then { AUTH } ⇄ { AUTH CP SA TSi TSr }
 
 Each round is one exchange of the window; between rounds the task waits for people (signature, verdict, EAP).
@@ -9,7 +10,7 @@ Each round is one exchange of the window; between rounds the task waits for peop
 
 import hmac
 
-from client.core.ikev2 import auth
+from client.core.ikev2 import auth, children
 from client.core.ikev2.child_negotiation import accept_child, chosen_child, esp_proposals, offer_child
 from client.core.ikev2.child_sa import ChildSa
 from client.core.ikev2.configuration import config_request, read_config_reply
@@ -24,10 +25,10 @@ from client.core.ikev2.events import (
     PeerVerdict,
     Progress,
     SignatureNeeded,
-    VirtualIps,
 )
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.ike_sa_init import IkeSaInit
+from client.core.ikev2.informational import DeleteUnused
 from client.core.ikev2.message import Message
 from client.core.ikev2.mobike import tell_new_address
 from client.core.ikev2.payloads import AUTH, CERT, CERTREQ, CP, EAP, SA, IDi, IDr, Notify, Payload, TSi, TSr
@@ -38,15 +39,6 @@ from client.model.cause import Cause
 MAX_EAP_ROUNDS = 60
 EAP_FAILURE, EAP_SUCCESS = 4, 3     # EAP codes (RFC 3748 §4.2)
 MAX_CERTIFICATES = 16
-
-# Error notifies of a response that carries no CHILD_SA → why there is no tunnel (RFC 7296 §3.10.1).
-CHILD_CAUSES = {
-    NotifyType.NO_PROPOSAL_CHOSEN: Cause.CHILD_NO_PROPOSAL,
-    NotifyType.TS_UNACCEPTABLE: Cause.TS_UNACCEPTABLE,
-    NotifyType.SINGLE_PAIR_REQUIRED: Cause.TS_UNACCEPTABLE,
-    NotifyType.INTERNAL_ADDRESS_FAILURE: Cause.ADDRESS_FAILURE,
-    NotifyType.FAILED_CP_REQUIRED: Cause.ADDRESS_FAILURE,
-}
 
 
 class IkeAuth:
@@ -62,6 +54,7 @@ class IkeAuth:
         self._request: list[Payload] = []
         self._spi_in = ctx.new_child_spi()
         self._child = ctx.wanted[0]
+        self._childless = ctx.config.childless and ctx.peer.childless
         self._id_i = IDi(*ctx.config.local_id)
         self._id_r: IDr | None = None
         self._msk = b""
@@ -115,7 +108,8 @@ class IkeAuth:
             payloads.append(own_auth)
         if config.request_ipv4 or config.request_ipv6:
             payloads.append(config_request(config.request_ipv4, config.request_ipv6, tuple(config.previous_addresses)))
-        payloads += offer_child(self._child, self._spi_in, esp_proposals(self._child, self._sa, ()))
+        if not self._childless:
+            payloads += offer_child(self._child, self._spi_in, esp_proposals(self._child, self._sa, ()))
         if config.mobike:
             payloads.append(Notify.of(NotifyType.MOBIKE_SUPPORTED))
         self._send(payloads)
@@ -223,43 +217,72 @@ class IkeAuth:
         self._finish(message, now)
 
     def _finish(self, message: Message, now: float) -> None:
-        ctx, sa = self._ctx, self._sa
+        ctx = self._ctx
         if ctx.config.auth != "eap":
             ctx.emit(Progress("user-authenticated"))
-        if message.get(SA) is None or message.get(TSi) is None or message.get(TSr) is None:
-            error = next((n for n in message.notifies() if n.is_error), None)
-            ctx.close_with(sa, *self._why_no_tunnel(error, Cause.CHILD_FAILED), now)
-            return
-        virtual_ips = read_config_reply(message.get(CP))
+        ctx.virtual_ips = read_config_reply(message.get(CP))
+        if self._childless:
+            self._establish(None, now)
+        elif message.get(SA) is None or message.get(TSi) is None or message.get(TSr) is None:
+            self._without_child(next((n for n in message.notifies() if n.is_error), None), now)
+        else:
+            self._with_child(message, now)
+
+    def _with_child(self, message: Message, now: float) -> None:
+        ctx, sa = self._ctx, self._sa
         try:
             # The first CHILD_SA has no nonces and no KE of its own (RFC 7296 §2.17).
             chosen = chosen_child(message, esp_proposals(self._child, sa, ()))
             nonces = (self._init.nonce_i, self._init.nonce_r)
             child = accept_child(ctx, sa, self._child, message, chosen, self._spi_in, nonces, now)
         except ProtocolError as error:
-            ctx.close_with(sa, CHILD_CAUSES.get(error.notify, Cause.CHILD_FAILED), str(error), now)
+            if error.notify != NotifyType.TS_UNACCEPTABLE:
+                ctx.close_with(sa, children.CHILD_CAUSES.get(error.notify, Cause.CHILD_FAILED), str(error), now)
+                return
+            ctx.enqueue(sa, DeleteUnused(self._spi_in))
+            self._establish(None, now)
+            children.refused(ctx, sa, self._child, error.notify, now, str(error), at_once=True)
             return
-        self._establish(child, virtual_ips, now)
+        self._establish(child, now)
+        if message.notify(NotifyType.ADDITIONAL_TS_POSSIBLE):
+            children.more_possible(ctx, child, now)
+
+    def _without_child(self, error: Notify | None, now: float) -> None:
+        """The IKE_SA stands, where the gateway says that it does (RFC 7296 §1.2, §2.21.2)."""
+        ctx, sa = self._ctx, self._sa
+        if error is not None and error.type in children.CHILD_CAUSES:
+            self._establish(None, now)
+            _, detail = self._why_no_tunnel(error, Cause.CHILD_FAILED)
+            children.refused(ctx, sa, self._child, error.type, now, detail, at_once=True)
+            return
+        if error is not None and error.type == NotifyType.INVALID_SYNTAX and ctx.peer.childless:
+            ctx.emit(Progress("childless-only"))        # one that takes no CHILD_SA here (RFC 6023); all begins anew
+        ctx.close_with(sa, *self._why_no_tunnel(error, Cause.CHILD_FAILED), now)
 
     def _why_no_tunnel(self, error: Notify | None, otherwise: Cause) -> tuple[Cause, str]:
         if error is None:
             return otherwise, "no CHILD_SA in the response"
-        cause = CHILD_CAUSES.get(error.type, otherwise)
+        cause = children.CHILD_CAUSES.get(error.type, otherwise)
         if cause is Cause.CHILD_NO_PROPOSAL:
             offered = ", ".join(proposal_name(without_ke(p)) for p in self._child.esp_proposals)
             return cause, f"offered: {offered}"
         return cause, error.type_name
 
-    def _establish(self, child: ChildSa, virtual_ips: VirtualIps, now: float) -> None:
+    def _establish(self, child: ChildSa | None, now: float) -> None:
         ctx, sa = self._ctx, self._sa
         sa.state = IkeState.ESTABLISHED
-        sa.children[child.spi_in] = child
+        if child is not None:
+            sa.children[child.spi_in] = child
+        asked = ctx.config.request_ipv4 or ctx.config.request_ipv6
+        ctx.ask_address = child is None and asked and not ctx.virtual_ips.addresses
+        children.make_missing(ctx, now)
         ctx.start_sa_timers(sa, now)
         ctx.timers.set(Timer.DPD, b"", now + ctx.config.dpd)
         path = ctx.path or ctx.last_path
         assert path is not None
         rekey_at = now + ctx.config.ike_rekey
-        ctx.emit(Established(sa.spi_i, sa.spi_r, sa.require()[0], virtual_ips, rekey_at, ctx.nat, path))
-        ctx.emit(ChildInstalled(child.info))
+        ctx.emit(Established(sa.spi_i, sa.spi_r, sa.require()[0], ctx.virtual_ips, rekey_at, ctx.nat, path))
+        if child is not None:
+            ctx.emit(ChildInstalled(child.info))
         if ctx.moved and ctx.path is not None:
             tell_new_address(ctx, sa)

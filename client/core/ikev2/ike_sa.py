@@ -15,6 +15,7 @@ from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
 from client.core.ikev2.events import (
     ChildConfig,
     ChildOutbound,
+    ChildRemoved,
     ChildSaInfo,
     Datagram,
     EngineConfig,
@@ -23,6 +24,7 @@ from client.core.ikev2.events import (
     IkeRekeyed,
     Path,
     Random,
+    VirtualIps,
 )
 from client.core.ikev2.exchange import Rtt, Task, Window
 from client.core.ikev2.fragment import Reassembly
@@ -37,6 +39,7 @@ IKE_EXPIRE = 1.1     # of the time to rekeying: then an IKE_SA that could not be
 REPLACED_EXPIRE = 60.0   # s that a replaced IKE_SA has to be deleted by one side
 AGAIN = 3.0          # s until a CHILD_SA that lost its successor is renewed again
 LINGER = 1.0         # s that a deleted CHILD_SA still receives
+MAX_LINGERING = 64   # such at once
 
 
 class IkeState(Enum):
@@ -57,6 +60,16 @@ class PendingFollowUp:
     done: Callable[[bytes, float], None]
     link: bytes
     secrets: bytes = field(default=b"", repr=False)
+
+
+@dataclass
+class Refusal:
+    """Why a wanted CHILD_SA does not stand, as it was said first, and how often it was tried since."""
+
+    cause: Cause
+    detail: str
+    tries: int = 0
+    hopeless: bool = False      # it alone is no reason to keep the connection
 
 
 @dataclass
@@ -94,6 +107,7 @@ class PeerAbilities:
 
     fragmentation: bool = False
     mobike: bool = False
+    childless: bool = False                 # an IKE_SA without a CHILD_SA (RFC 6023)
     intermediate: bool = False              # IKE_INTERMEDIATE (RFC 9242)
     hashes: frozenset[int] | None = None    # SIGNATURE_HASH_ALGORITHMS, None when it sent none
 
@@ -104,6 +118,9 @@ class Context:
     def __init__(self, config: EngineConfig, random: Random, crypto: CryptoProvider = LIBRARY) -> None:
         self.config = config
         self.wanted: list[ChildConfig] = list(config.wanted())
+        self.refusals: dict[str, Refusal] = {}      # by the name of what is wanted; the oldest first
+        self.virtual_ips = VirtualIps()
+        self.ask_address = False                    # the next CREATE_CHILD_SA asks for virtual addresses (§2.19)
         self.random = random
         self.crypto = crypto
         self.events: deque[Event] = deque()
@@ -232,6 +249,10 @@ class Context:
                 other.state, other.successor = ChildState.INSTALLED, None
                 self.timers.set(Timer.REKEY_CHILD, other.spi_in, now + AGAIN)
         self.timers.cancel_owner(child.spi_in)
+        while len(self.lingering) >= MAX_LINGERING:
+            oldest = next(iter(self.lingering))
+            self.timers.cancel(Timer.LINGER_CHILD, oldest)
+            self.emit(ChildRemoved(self.lingering.pop(oldest)))
         self.lingering[child.spi_in] = child.info
         self.timers.set(Timer.LINGER_CHILD, child.spi_in, now + LINGER)
 

@@ -96,6 +96,7 @@ class IkeSaInit:
         ctx.peer.intermediate = message.notify(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED) is not None
         if chosen.additional and not ctx.peer.intermediate:
             raise InvalidSyntax("additional key exchanges were chosen, but not how to carry them")
+        ctx.peer.childless = message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None
         hashes = message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS)
         if hashes:
             ctx.peer.hashes = frozenset(

@@ -1,5 +1,6 @@
 """INFORMATIONAL: liveness, DELETE, errors, and the gateway's requests (RFC 7296 §1.4, §2.4, §2.25)."""
 
+from client.core.ikev2 import children
 from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
 from client.core.ikev2.events import Closed, Progress
@@ -50,6 +51,24 @@ class DeleteChild:
         return DeleteChild(self._ctx, sa, self.child)
 
 
+class DeleteUnused:
+    """Closes what a response made and we do not take: it was never installed here (RFC 7296 §2.9)."""
+
+    exchange = ExchangeType.INFORMATIONAL
+
+    def __init__(self, spi_in: bytes) -> None:
+        self._spi_in = spi_in
+
+    def build_request(self, now: float) -> list[Payload]:
+        return [Delete(ProtocolId.ESP, (self._spi_in,))]
+
+    def process_response(self, message: Message, now: float) -> None:
+        """The gateway's half, which we never had."""
+
+    def moved_to(self, sa: IkeSa) -> "DeleteUnused":
+        return self
+
+
 class DeleteIke:
     """Closes an IKE_SA and all its children; ``last`` when the connection ends with it."""
 
@@ -77,14 +96,17 @@ class DeleteIke:
 def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) -> list[Payload]:
     """Our answer to the gateway's request; what ends the connection happens after it was sent."""
     reply: list[Payload] = []
+    gone: list[ChildSa] = []
     for delete in message.all(Delete):
         if delete.protocol == ProtocolId.IKE:
             _ike_deleted(ctx, sa, now)
             return []
         if delete.protocol == ProtocolId.ESP:
-            spis = [spi for spi in (_child_deleted(ctx, sa, spi_out, now) for spi_out in delete.spis) if spi]
+            spis = [spi for spi in (_child_deleted(ctx, sa, spi_out, gone, now) for spi_out in delete.spis) if spi]
             if spis:
                 reply.append(Delete(ProtocolId.ESP, tuple(spis)))
+    if gone and sa.state is IkeState.ESTABLISHED:
+        ctx.after_reply = lambda: _say_lost(ctx, sa, gone, now)
     for notify in message.notifies():
         if notify.type == NotifyType.COOKIE2:          # RFC 4555 §3.7: echo
             reply.append(Notify.of(NotifyType.COOKIE2, notify.data[:64]))
@@ -97,8 +119,17 @@ def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) 
     return reply
 
 
-def _child_deleted(ctx: Context, sa: IkeSa, spi_out: bytes, now: float) -> bytes | None:
-    """Our SPI for the answer; None for an unknown one and for one whose DELETE of ours crosses this (§1.4.1)."""
+def _say_lost(ctx: Context, sa: IkeSa, gone: list[ChildSa], now: float) -> None:
+    for child in gone:
+        if not ctx.finished:
+            children.lost(ctx, sa, child, Cause.GATEWAY_CLOSED, "the gateway closed the tunnel", now)
+
+
+def _child_deleted(ctx: Context, sa: IkeSa, spi_out: bytes, gone: list[ChildSa], now: float) -> bytes | None:
+    """Our SPI for the answer; None for an unknown one and for one whose DELETE of ours crosses this (§1.4.1).
+
+    ``gone`` grows by what the gateway ends for good, as far as we can tell.
+    """
     child = next((c for c in sa.children.values() if c.spi_out == spi_out), None)
     if child is None:
         return None
@@ -106,8 +137,8 @@ def _child_deleted(ctx: Context, sa: IkeSa, spi_out: bytes, now: float) -> bytes
     ctx.use_successor(sa, child)
     rekeying = child.state is ChildState.REKEYING
     ctx.drop_child(sa, child, now)
-    if not sa.children and not rekeying and not crossing and sa.state is IkeState.ESTABLISHED:
-        ctx.after_reply = lambda: ctx.close_with(sa, Cause.GATEWAY_CLOSED, "the gateway closed the tunnel", now)
+    if not rekeying and not crossing:
+        gone.append(child)
     return None if crossing else child.spi_in
 
 
@@ -116,11 +147,12 @@ def _ike_deleted(ctx: Context, sa: IkeSa, now: float) -> None:
         ctx.replace_sa(sa, sa.peer_successor, now)      # it never saw our request: its own rekeying stands
     was_last = sa.state is IkeState.ESTABLISHED and ctx.current() is sa
     closing = sa.state is IkeState.DELETING and ctx.current() is None
+    why = children.why_none(ctx, Cause.GATEWAY_CLOSED, "the gateway closed the connection")
 
     def after() -> None:
         ctx.remove_sa(sa)
         if was_last:
-            ctx.fail(Cause.GATEWAY_CLOSED, "the gateway closed the connection")
+            ctx.fail(*why)
         elif closing:
             ctx.emit(Closed())
             ctx.finish()

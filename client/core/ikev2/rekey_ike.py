@@ -22,6 +22,7 @@ from client.core.ikev2.proposal import Proposal, select, verify_chosen
 from client.core.ikev2.proposal_types import ADDITIONAL
 from client.core.ikev2.timers import Timer
 
+MAX_IKE_SAS = 8          # replaced ones included, that the gateway has not deleted yet
 LOSER_LINGER = 10.0      # s that the gateway has to close an IKE_SA that lost a collision
 
 
@@ -117,7 +118,7 @@ def answer_rekey_ike(ctx: Context, sa: IkeSa, message: Message, now: float) -> l
     outstanding = sa.window.outstanding
     if outstanding is not None and isinstance(outstanding.task, CreateChild | DeleteChild | FollowUp):
         raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "a CHILD_SA exchange is under way")      # §2.25.2
-    if sa.peer_successor is not None or sa.follow_up is not None:
+    if sa.peer_successor is not None or sa.follow_up is not None or len(ctx.sas) >= MAX_IKE_SAS:
         raise ProtocolError(NotifyType.TEMPORARY_FAILURE, "it is being rekeyed already")
     offered, nonce, ke = message.require(SA).proposals, message.require(Nonce).data, message.require(KE)
     proposals = _not_weaker(ctx, sa)

@@ -13,6 +13,7 @@ class Timer(Enum):
     EXPIRE_IKE = auto()
     REKEY_CHILD = auto()     # owner: our inbound SPI, as for the two below
     EXPIRE_CHILD = auto()
+    CREATE_CHILD = auto()    # owner: the name of what is wanted and does not stand
     LINGER_CHILD = auto()    # a deleted CHILD_SA still receives what was in flight
 
 
@@ -42,8 +43,9 @@ class TimerTable:
         return min(self._deadlines.values(), default=None)
 
     def due(self, now: float) -> list[tuple[Timer, bytes]]:
-        """Takes out and returns what is due, earliest first."""
-        due = sorted((at, key[0].value, key) for key, at in self._deadlines.items() if at <= now)
-        for _, _, key in due:
+        """Takes out and returns what is due, earliest first, and of equal ones what was set first."""
+        due = sorted((at, key[0].value, n, key) for n, (key, at) in enumerate(self._deadlines.items()) if at <= now)
+        keys = [key for *_, key in due]
+        for key in keys:
             del self._deadlines[key]
-        return [key for _, _, key in due]
+        return keys

@@ -101,6 +101,27 @@ def intersect_all(one: Sequence[TrafficSelector], other: Sequence[TrafficSelecto
     return tuple(kept)
 
 
+def without(offered: Sequence[TrafficSelector], granted: Sequence[TrafficSelector]) -> tuple[TrafficSelector, ...]:
+    """The address ranges of ``offered`` that ``granted`` leaves out.
+
+    Where protocols or ports were narrowed too nothing can be said in ranges: such a selector has no rest.
+    """
+    rest: list[TrafficSelector] = []
+    for ts in offered:
+        met = [one for one in granted if ts.intersect(one) is not None]
+        if any((one.protocol, one.ports) != (ts.protocol, ts.ports) for one in met):
+            continue
+        low, last = int(ts.start), int(ts.end)
+        kind = type(ts.start)
+        for one in sorted(met, key=lambda one: int(one.start)):
+            if int(one.start) > low:
+                rest.append(TrafficSelector.from_range(kind(low), kind(int(one.start) - 1), ts.protocol, ts.ports))
+            low = max(low, int(one.end) + 1)
+        if low <= last:
+            rest.append(TrafficSelector.from_range(kind(low), ts.end, ts.protocol, ts.ports))
+    return tuple(rest)
+
+
 def _common_ports(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int] | None:
     if one == other or other == ANY_PORT:
         return one
