@@ -58,11 +58,12 @@ def sas(
     local_ts: tuple[Selector, ...] = EVERYTHING,
     remote_ts: tuple[Selector, ...] = EVERYTHING,
     hard_packets: int = 0xFFFF_F000,
+    esn: bool = False,
 ) -> tuple[InboundSa, OutboundSa]:
     """One end's SAs; the other end's are the same with the SPIs exchanged."""
     return (
-        InboundSa(spi_in, suite, *keys(suite, spi_in), local_ts, remote_ts, hard_packets),
-        OutboundSa(spi_out, suite, *keys(suite, spi_out), local_ts, remote_ts, hard_packets),
+        InboundSa(spi_in, suite, *keys(suite, spi_in), local_ts, remote_ts, hard_packets, esn),
+        OutboundSa(spi_out, suite, *keys(suite, spi_out), local_ts, remote_ts, hard_packets, esn),
     )
 
 

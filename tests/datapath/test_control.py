@@ -33,6 +33,8 @@ HERE, THERE = Endpoint("192.0.2.1", 4500), Endpoint("2001:db8::1", 4500)
 MESSAGES: list[Message] = [
     InstallInbound(3, 77, InboundSa(SPI, "aes256gcm16", KEY, b"", SELECTORS, SELECTORS[:1], 1000)),
     InstallOutbound(127, 0xFFFF_FFFF, 2, OutboundSa(SPI, "aes128-sha256", KEY[:16], KEY[:32], SELECTORS, ())),
+    InstallInbound(3, 1 << 33, InboundSa(SPI, "aes256gcm16", KEY, b"", SELECTORS, SELECTORS[:1], 1 << 36, esn=True)),
+    InstallOutbound(7, 1 << 33, 2, OutboundSa(SPI, "aes256gcm16", KEY, b"", SELECTORS, (), 1 << 36, esn=True)),
     Remove(SPI),
     Rebind(DataPathEndpoint(HERE, THERE)),
     Rebind(DataPathEndpoint(Endpoint("", 0), THERE)),

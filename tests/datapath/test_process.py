@@ -14,6 +14,7 @@ import pytest
 
 from client.core.crypto.algorithms import ESP_SUITES
 from client.core.datapath.base import DataPathEndpoint, Selector
+from client.core.datapath.page import Sa
 from client.core.datapath.process import ProcessDataPath
 from client.model.endpoint import Endpoint
 from tests.datapath.network import PORT, End, Pair
@@ -40,6 +41,29 @@ def test_ping_with_every_suite(ends: tuple[End, End], suite: str):
             stats = first.stats()
             assert stats.inbound[0].auth_failures == second.stats().inbound[0].auth_failures == 0
             assert abs(stats.last_inbound - time.clock_gettime(time.CLOCK_BOOTTIME)) < 5
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("suite", ["aes256gcm16", "chacha20poly1305", "aes256-sha256"])
+def test_ping_across_2_to_the_32(ends: tuple[End, End], suite: str):
+    """RFC 4303 §2.2.1. The page says that both have used nearly 2^32 numbers; they are restarted, and believe it."""
+
+    async def scenario() -> None:
+        async with tunnel(ends, suite, esn=True, hard=1 << 36) as paths:
+            assert await ping(ends[0], ends[1].inner4) == 3
+            for path, _ in paths:
+                os.kill(path.pid or 0, signal.SIGKILL)
+                for slot in (0, 1):
+                    path._page.words[path._page.sa(slot) + Sa.SEQ] = 0xFFFF_FF00
+            await until(lambda: all(heard.restarts == 1 for _, heard in paths))
+            assert await ping(ends[0], ends[1].inner4, count=300, interval=0.002) == 300
+            for path, heard in paths:
+                numbers = [path._page.words[path._page.sa(slot) + Sa.SEQ] for slot in (0, 1)]
+                assert min(numbers) > 0xFFFF_FFFF
+                (stats,) = path.stats().inbound
+                assert (stats.auth_failures, stats.replays) == (0, 0)
+                assert not heard.hard
 
     run(scenario())
 

@@ -60,12 +60,14 @@ class Rig:
         self.loop = PacketLoop(tun.fileno(), [self.sock], self.page, self.told.append, os.urandom, lambda: self.now)
         self.loop.apply(Rebind(DataPathEndpoint(self.local, self.remote)))
 
-    def install_inbound(self, remote_ts=EVERYTHING, highest: int = 0, hard: int = 1000, suite: str = SUITE) -> None:
-        sa = InboundSa(SPI_IN, suite, *keys(suite, SPI_IN), EVERYTHING, remote_ts, hard)
+    def install_inbound(self, remote_ts=EVERYTHING, highest: int = 0, hard: int = 1000, suite: str = SUITE, esn=False
+    ) -> None:
+        sa = InboundSa(SPI_IN, suite, *keys(suite, SPI_IN), EVERYTHING, remote_ts, hard, esn)
         self.loop.apply(InstallInbound(0, highest, sa))
 
-    def install_outbound(self, spi=SPI_OUT, remote_ts=EVERYTHING, slot=1, seq=1, hard=1000, suite=SUITE) -> None:
-        sa = OutboundSa(spi, suite, *keys(suite, spi), EVERYTHING, remote_ts, hard)
+    def install_outbound(self, spi=SPI_OUT, remote_ts=EVERYTHING, slot=1, seq=1, hard=1000, suite=SUITE, esn=False
+    ) -> None:
+        sa = OutboundSa(spi, suite, *keys(suite, spi), EVERYTHING, remote_ts, hard, esn)
         self.loop.apply(InstallOutbound(slot, seq, 0, sa))
 
     def from_host(self, *packets: bytes) -> list[bytes]:
@@ -101,12 +103,16 @@ def rig() -> Iterator[Rig]:
         yield made
 
 
-def esp(payload: bytes, seq: int, next_header: int = NEXT_IPV4, spi: bytes = SPI_IN, suite: str = SUITE) -> bytes:
-    return b"".join(make_sealer(suite, spi, *keys(suite, spi), 0, os.urandom).seal(payload, next_header, seq))
+def esp(
+    payload: bytes, seq: int, next_header: int = NEXT_IPV4, spi: bytes = SPI_IN, suite: str = SUITE, esn: bool = False
+) -> bytes:
+    return b"".join(make_sealer(suite, spi, *keys(suite, spi), 0, os.urandom, esn=esn).seal(payload, next_header, seq))
 
 
-def opened(packet: bytes, suite: str = SUITE) -> tuple[bytes, int]:
-    plaintext, length, next_header = make_opener(suite, packet[:4], *keys(suite, packet[:4])).open(memoryview(packet))
+def opened(packet: bytes, suite: str = SUITE, seq: int | None = None) -> tuple[bytes, int]:
+    """``seq`` where there is ESN."""
+    opener = make_opener(suite, packet[:4], *keys(suite, packet[:4]), esn=seq is not None)
+    plaintext, length, next_header = opener.open(memoryview(packet), seq or 0)
     return plaintext[:length], next_header
 
 
@@ -251,6 +257,35 @@ def test_the_last_sequence_number_there_is(rig: Rig):
     assert packet[4:8] == b"\xff\xff\xff\xfe"
 
 
+@pytest.mark.parametrize("suite", ["aes256gcm16", "chacha20poly1305", "aes128-sha256"])
+def test_extended_sequence_numbers_go_on_after_2_to_the_32(rig: Rig, suite: str):
+    """RFC 4303 §2.2.1, appendix A2.2: with reordering and replays around the boundary, in both directions."""
+    rig.install_outbound(hard=1 << 36, seq=0xFFFF_FFFD, suite=suite, esn=True)
+    packets = rig.from_host(*[PACKET] * 6)
+    assert [packet[4:8].hex() for packet in packets] == [
+        "fffffffd", "fffffffe", "ffffffff", "00000000", "00000001", "00000002"]
+    for seq, packet in enumerate(packets, 0xFFFF_FFFD):
+        assert opened(packet, suite, seq) == (PACKET, NEXT_IPV4)
+    assert rig.sa(1, Sa.SEQ) == 0x1_0000_0002
+
+    rig.install_inbound(highest=0xFFFF_FFF0, hard=1 << 36, suite=suite, esn=True)
+    order = [0xFFFF_FFFE, 0x1_0000_0001, 0xFFFF_FFFF, 0x1_0000_0000, 0xFFFF_FFFD]
+    arrivals = [esp(ANSWER, seq, suite=suite, esn=True) for seq in order]
+    assert rig.from_gateway(*arrivals) == [ANSWER] * 5
+    assert rig.from_gateway(*arrivals) == []
+    assert (rig.sa(0, Sa.SEQ), rig.sa(0, Sa.REPLAYS), rig.sa(0, Sa.AUTH_FAILURES)) == (0x1_0000_0001, 5, 0)
+    # The same lower half, a round later or earlier than the window says: the ICV does not agree
+    assert rig.from_gateway(esp(ANSWER, 0x2_0000_0005, suite=suite, esn=True),
+                            esp(ANSWER, 5, suite=suite, esn=True)) == []
+    assert (rig.sa(0, Sa.SEQ), rig.sa(0, Sa.AUTH_FAILURES)) == (0x1_0000_0001, 2)
+
+
+def test_the_cipher_limits_what_extended_numbers_would_allow(rig: Rig):
+    rig.install_outbound(hard=0x1_0000_0002, seq=0xFFFF_FFFF, esn=True)
+    assert len(rig.from_host(*[PACKET] * 6)) == 3
+    assert rig.told == [HardExpired(SPI_OUT)]
+
+
 def test_inbound_expiry(rig: Rig):
     rig.install_inbound(hard=8)
     assert len(rig.from_gateway(*[esp(ANSWER, seq) for seq in range(1, 12)])) == 7
@@ -322,6 +357,9 @@ def test_nothing_that_arrives_stops_it(rig: Rig, suite: str):
         InstallInbound(0, 0, InboundSa(SPI_IN, SUITE, b"short", b"", (), ())),
         InstallInbound(0, 0, InboundSa(SPI_IN, "rot13", *keys(SUITE, SPI_IN), (), ())),
         InstallOutbound(0, 1, 0, OutboundSa(SPI_IN, SUITE, *keys(SUITE, SPI_IN), (), (), hard_packets=0)),
+        InstallOutbound(0, 1, 0, OutboundSa(SPI_IN, SUITE, *keys(SUITE, SPI_IN), (), (), hard_packets=1 << 32)),
+        InstallOutbound(0, 1, 0, OutboundSa(SPI_IN, SUITE, *keys(SUITE, SPI_IN), (), (), 1 << 48, esn=True)),
+        InstallInbound(0, 1 << 32, InboundSa(SPI_IN, SUITE, *keys(SUITE, SPI_IN), (), ())),
     ],
 )
 def test_messages_that_make_no_sense(rig: Rig, message: Message):

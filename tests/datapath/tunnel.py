@@ -37,8 +37,9 @@ async def running(*ends: End) -> AsyncIterator[list[tuple[ProcessDataPath, Recor
 
 @asynccontextmanager
 async def tunnel(
-    ends: tuple[End, End], suite: str = "aes256gcm16", family: int = 4, first_ts=EVERYTHING, hard: int = 0xFFFF_F000
-) -> AsyncIterator[list[tuple[ProcessDataPath, Recorder]]]:
+    ends: tuple[End, End], suite: str = "aes256gcm16", family: int = 4, first_ts=EVERYTHING, hard: int = 0xFFFF_F000,
+    esn: bool = False,
+) -> AsyncIterator[list[tuple[ProcessDataPath, Recorder]]]:  # fmt: skip
     """Both ends with SAs; ``first_ts`` is the first end's remote_ts only, so that the two may disagree."""
     async with running(*ends) as paths:
         (first, _), (second, _) = paths
@@ -46,7 +47,7 @@ async def tunnel(
             (first, *ends, SPI_A, SPI_B, first_ts),
             (second, *ends[::-1], SPI_B, SPI_A, EVERYTHING),
         ):
-            inbound, outbound = sas(suite, spi_in, spi_out, remote_ts=remote_ts, hard_packets=hard)
+            inbound, outbound = sas(suite, spi_in, spi_out, remote_ts=remote_ts, hard_packets=hard, esn=esn)
             path.install_inbound(inbound)
             path.install_outbound(outbound)
             path.rebind(endpoint(here, there, family))

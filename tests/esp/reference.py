@@ -19,19 +19,24 @@ def pad(payload: bytes, next_header: int, alignment: int) -> bytes:
     return payload + padding + bytes((len(padding), next_header))
 
 
-def seal(suite: str, spi: bytes, seq: int, iv: bytes, encr: bytes, integ: bytes, plaintext: bytes) -> bytes:
-    """``plaintext`` has its trailer already."""
-    head = spi + seq.to_bytes(4, "big")
+def seal(
+    suite: str, spi: bytes, seq: int, iv: bytes, encr: bytes, integ: bytes, plaintext: bytes, esn: bool = False
+) -> bytes:
+    """``plaintext`` has its trailer already. With ESN ``seq`` is the whole number (RFC 4303 §2.2.1)."""
+    whole = seq.to_bytes(8, "big")
+    head = spi + whole[4:]
+    aad = spi + whole if esn else head
     if suite.startswith("chacha20"):
-        return head + iv + _chacha(encr[:32], encr[32:] + iv, head, plaintext)
+        return head + iv + _chacha(encr[:32], encr[32:] + iv, aad, plaintext)
     if "gcm" in suite:
         encryptor = Cipher(AES(encr[:-4]), GCM(encr[-4:] + iv)).encryptor()
-        encryptor.authenticate_additional_data(head)
+        encryptor.authenticate_additional_data(aad)
         return head + iv + encryptor.update(plaintext) + encryptor.finalize() + encryptor.tag
     encryptor = Cipher(AES(encr), CBC(iv)).encryptor()
     mac = suite.partition("-")[2]
     packet = head + iv + encryptor.update(plaintext) + encryptor.finalize()
-    return packet + hmac.new(integ, packet, getattr(hashlib, mac)).digest()[: MAC_LENGTHS[mac]]
+    implicit = whole[:4] if esn else b""
+    return packet + hmac.new(integ, packet + implicit, getattr(hashlib, mac)).digest()[: MAC_LENGTHS[mac]]
 
 
 def _chacha(key: bytes, nonce: bytes, aad: bytes, plaintext: bytes) -> bytes:

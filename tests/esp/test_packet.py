@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from client.core.crypto.algorithms import ESP_SUITES
+from client.core.crypto.algorithms import ESP_SUITES, packet_limit
 from client.core.esp.packet import (
+    MAX_ESN,
     NEXT_IPV4,
     NEXT_IPV6,
     NEXT_NONE,
@@ -65,6 +66,58 @@ def test_published_vectors(suite: str, key: str, packet: str, payload: str, next
     data = bytes.fromhex(packet)
     opened = _open(make_opener(suite, data[:4], bytes.fromhex(key), b""), data)
     assert opened == (bytes.fromhex(payload), next_header)
+
+
+def test_a_published_vector_with_extended_sequence_numbers():
+    """draft-mcgrew-gcm-test-01 §4: associated data of 12 octets. The upper half of the number is not in the packet."""
+    key = 2 * bytes.fromhex("abbccddef00112233445566778899aab") + b"salt"
+    packet = bytes.fromhex(
+        "17405e67dd0db99b616e640169766563"
+        "f2d69ecdbd5a0d5b8d5ef38bad4da58d1f278fde98ef67549d524a3018d9a57ff4d3a31ce673119e"
+        "451626c2415771e3b7eebca614c89b35")
+    opener = make_opener("aes256gcm16", packet[:4], key, b"", esn=True)
+    payload, next_header = _open(opener, packet, 0x156F3126_DD0DB99B)
+    assert payload.hex() == (
+        "45080028732c00004006e9f90a0106120a01038f06b88023dd6bafbecb71260250101f646d54")
+    assert next_header == 1
+    with pytest.raises(AuthenticationFailed):
+        _open(opener, packet, 0x156F3127_DD0DB99B)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("seq", [1, 0xFFFF_FFFF, 0x1_0000_0000, 0x5_0000_0007, MAX_ESN])
+def test_the_reference_makes_the_same_packet_with_esn(suite: str, seq: int):
+    """RFC 4303 §2.2.1: the lower half travels, the ICV covers the whole; another upper half is a wrong ICV."""
+    encr, integ = _keys(suite)
+    sealer = make_sealer(suite, SPI, encr, integ, 3, os.urandom, esn=True)
+    packet = _seal(sealer, b"payload", NEXT_IPV4, seq)
+    iv = packet[8 : 8 + ESP_SUITES[suite][0].iv_len]
+    expected = reference.pad(b"payload", NEXT_IPV4, 4 if suite in AEADS else 16)
+    assert packet == reference.seal(suite, SPI, seq, iv, encr, integ, expected, esn=True)
+    opener = make_opener(suite, SPI, encr, integ, esn=True)
+    assert _open(opener, packet, seq) == (b"payload", NEXT_IPV4)
+    for wrong in (seq ^ 1 << 32, seq ^ 1 << 47):
+        with pytest.raises(AuthenticationFailed):
+            _open(opener, packet, wrong)
+    with pytest.raises(AuthenticationFailed):
+        _open(_opener(suite), packet)
+
+
+@pytest.mark.parametrize("suite", AEADS)
+def test_with_esn_ivs_do_not_repeat_after_2_to_the_32(suite: str):
+    seqs = [7, 7 + (1 << 32), 7 + (1 << 47)]
+    ivs = set()
+    for epoch in (0, 1, 0xFFFF):
+        sealer = make_sealer(suite, SPI, *_keys(suite), epoch, os.urandom, esn=True)
+        ivs |= {_seal(sealer, b"", NEXT_NONE, seq)[8:16] for seq in seqs}
+    assert len(ivs) == 9
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_how_many_packets_a_key_may_protect(suite: str):
+    """RFC 4303 §3.3.3 without ESN; with it no IV may come twice, and the cipher has its own limit."""
+    assert packet_limit(suite, esn=False) < 1 << 32
+    assert packet_limit(suite, esn=False) < packet_limit(suite, esn=True) <= MAX_ESN
 
 
 @pytest.mark.parametrize("suite", SUITES)
@@ -195,6 +248,6 @@ def _seal(sealer: Sealer, payload: bytes, next_header: int, seq: int) -> bytes:
     return b"".join(sealer.seal(payload, next_header, seq))
 
 
-def _open(opener: Opener, packet: bytes) -> tuple[bytes, int]:
-    plaintext, length, next_header = opener.open(memoryview(packet))
+def _open(opener: Opener, packet: bytes, seq: int = 0) -> tuple[bytes, int]:
+    plaintext, length, next_header = opener.open(memoryview(packet), seq)
     return plaintext[:length], next_header

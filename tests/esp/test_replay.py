@@ -68,6 +68,40 @@ def test_as_a_set_would_do_it(arrivals: list[int], start: int):
         assert window.highest == highest
 
 
+@pytest.mark.parametrize(
+    ("highest", "low", "whole"),
+    [
+        (100, 101, 101),                                          # A2.2 case A, in front of the window
+        (100, 100 - SIZE + 1, 100 - SIZE + 1),                    # its lower end
+        (100, 100 - SIZE, 0x1_0000_0000 + 100 - SIZE),            # below it: only the next round has such a number
+        (0xFFFF_FFFF, 0xFFFF_FFF8, 0xFFFF_FFF8),                  # a window that ends where the lower half does
+        (0xFFFF_FFFF, 0, 0x1_0000_0000),
+        (0xFFFF_FFFF, 0xFFFF_FFF7, 0x1_FFFF_FFF7),
+        (0x3_0000_0002, 0xFFFF_FFFB, 0x2_FFFF_FFFB),              # case B: the window spans the boundary
+        (0x3_0000_0002, 0xFFFF_FFFA, 0x3_FFFF_FFFA),
+        (0x3_0000_0002, 3, 0x3_0000_0003),
+        (2, 0xFFFF_FFFF, -1),                                     # before the first packet: there was none
+    ],
+)
+def test_the_upper_half_is_inferred(highest: int, low: int, whole: int):
+    """RFC 4303 appendix A2.2."""
+    window = ReplayWindow(highest, size=SIZE)
+    assert window.whole(low) == whole
+    if whole < 0:
+        assert not window.is_new(whole)
+
+
+@given(st.integers(0, 1 << 40), st.integers(1 - SIZE, (1 << 32) - SIZE))
+def test_the_upper_half_is_right_for_whatever_is_less_than_a_round_ahead(highest: int, ahead: int):
+    seq = highest + ahead
+    assert ReplayWindow(highest, size=SIZE).whole(seq & 0xFFFF_FFFF) == seq
+
+
+def test_numbers_that_differ_in_the_upper_half_only_are_different():
+    window = ReplayWindow(size=SIZE)
+    assert _feed(window, [5, 0x1_0000_0005, 5, 0x1_0000_0005]) == [5, 0x1_0000_0005]
+
+
 def _feed(window: ReplayWindow, arrivals: list[int]) -> list[int]:
     accepted = []
     for seq in arrivals:

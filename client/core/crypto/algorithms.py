@@ -8,7 +8,7 @@ class Encr:
     """Lengths in octets. ``key_bits`` is the Key Length attribute, 0 where there is none.
 
     ``salt_len`` octets of keying material follow the key (RFC 5282 §7.1, RFC 4106 §8.1, RFC 7634 §2).
-    ``block`` is the multiple to which plaintext is padded.
+    ``block`` is the multiple to which plaintext is padded. ``packets`` is how many of them one ESP key may protect.
     """
 
     id: int
@@ -20,6 +20,7 @@ class Encr:
     icv_len: int    # of the cipher itself: 0 where INTEG makes it
     block: int
     aead: bool
+    packets: int = 1 << 36      # 128-bit blocks: of 1500 octets 2^42.6 blocks, and a distinguisher's luck is 2^-44
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ _ENCR_ROWS = (
     Encr(20, 128, "aes128gcm16", 16, 4, 8, 16, 1, aead=True),   # RFC 5282, RFC 4106
     Encr(20, 192, "aes192gcm16", 24, 4, 8, 16, 1, aead=True),
     Encr(20, 256, "aes256gcm16", 32, 4, 8, 16, 1, aead=True),
-    Encr(28, 0, "chacha20poly1305", 32, 4, 8, 16, 1, aead=True),    # RFC 7634: no Key Length attribute
+    Encr(28, 0, "chacha20poly1305", 32, 4, 8, 16, 1, aead=True, packets=1 << 40),  # RFC 7634: no Key Length attribute
 )
 _INTEG_ROWS = (
     Integ(12, "sha256", "sha256", 32, 16),
@@ -53,3 +54,14 @@ INTEG = {row.id: row for row in _INTEG_ROWS}
 # What a CHILD_SA may use, as swanctl writes it.
 ESP_SUITES: dict[str, tuple[Encr, Integ | None]] = {row.name: (row, None) for row in _ENCR_ROWS if row.aead} | {
     f"{encr.name}-{integ.name}": (encr, integ) for encr in _ENCR_ROWS if not encr.aead for integ in _INTEG_ROWS}
+
+_SEQUENCE_NUMBERS = 0xFFFF_F000     # without ESN, and a few to spare
+
+
+def packet_limit(suite: str, esn: bool) -> int:
+    """How many packets a CHILD_SA of an ESP_SUITES key may carry in one direction.
+
+    Without extended sequence numbers they end at 2^32 (RFC 4303 §3.3.3), with them the cipher decides.
+    """
+    packets = ESP_SUITES[suite][0].packets
+    return packets if esn else min(packets, _SEQUENCE_NUMBERS)

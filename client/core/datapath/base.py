@@ -32,6 +32,7 @@ class InboundSa:
     local_ts: tuple[Selector, ...]
     remote_ts: tuple[Selector, ...]
     hard_packets: int = 0xFFFF_F000   # HardExpired; SoftExpired comes at 3/4 of it
+    esn: bool = False    # extended sequence numbers (RFC 4303 §2.2.1)
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class OutboundSa:
     local_ts: tuple[Selector, ...]
     remote_ts: tuple[Selector, ...]
     hard_packets: int = 0xFFFF_F000
+    esn: bool = False
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,12 @@ class _Reader:
     def number(self, length: int) -> int:
         return int.from_bytes(self.take(length), "big")
 
+    def flag(self) -> bool:
+        value = self.number(1)
+        if value > 1:
+            raise ControlError("neither yes nor no")
+        return bool(value)
+
     def octets(self) -> bytes:
         return self.take(self.number(1))
 
@@ -135,7 +141,7 @@ def _read_selector(reader: _Reader) -> Selector:
 def _sa(sa: InboundSa | OutboundSa) -> bytes:
     return b"".join((
         _spi(sa.spi), _octets(sa.suite.encode("ascii")), _octets(sa.encr_key), _octets(sa.integ_key),
-        _selectors(sa.local_ts), _selectors(sa.remote_ts), struct.pack(">I", sa.hard_packets),
+        _selectors(sa.local_ts), _selectors(sa.remote_ts), struct.pack(">Q?", sa.hard_packets, sa.esn),
     ))  # fmt: skip
 
 
@@ -147,7 +153,8 @@ def _read_sa(reader: _Reader) -> dict[str, Any]:
         raise ControlError("not a suite's name") from error
     return {
         "spi": spi, "suite": suite, "encr_key": reader.octets(), "integ_key": reader.octets(),
-        "local_ts": _read_selectors(reader), "remote_ts": _read_selectors(reader), "hard_packets": reader.number(4),
+        "local_ts": _read_selectors(reader), "remote_ts": _read_selectors(reader), "hard_packets": reader.number(8),
+        "esn": reader.flag(),
     }  # fmt: skip
 
 
@@ -155,13 +162,13 @@ def _read_sa(reader: _Reader) -> dict[str, Any]:
 _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader], Message]], ...] = (
     (
         1, InstallInbound,
-        lambda m: struct.pack(">HI", m.slot, m.highest) + _sa(m.sa),
-        lambda r: InstallInbound(r.number(2), r.number(4), InboundSa(**_read_sa(r))),
+        lambda m: struct.pack(">HQ", m.slot, m.highest) + _sa(m.sa),
+        lambda r: InstallInbound(r.number(2), r.number(8), InboundSa(**_read_sa(r))),
     ),
     (
         2, InstallOutbound,
-        lambda m: struct.pack(">HII", m.slot, m.next_seq, m.epoch) + _sa(m.sa),
-        lambda r: InstallOutbound(r.number(2), r.number(4), r.number(4), OutboundSa(**_read_sa(r))),
+        lambda m: struct.pack(">HQI", m.slot, m.next_seq, m.epoch) + _sa(m.sa),
+        lambda r: InstallOutbound(r.number(2), r.number(8), r.number(4), OutboundSa(**_read_sa(r))),
     ),
     (3, Remove, lambda m: _spi(m.spi), lambda r: Remove(r.take(4))),
     (

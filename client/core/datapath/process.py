@@ -40,7 +40,7 @@ from client.core.datapath.messages import (
 )
 from client.core.datapath.page import MAX_SAS, Header, Page, Sa, create_page
 from client.core.datapath.udp import prepare_socket, send_marked_ike
-from client.core.esp.packet import MAX_SEQ
+from client.core.esp.packet import MAX_ESN, MAX_SEQ
 from client.model.cause import Cause, RoveError
 
 MAX_RESTARTS = 5          # within RESTART_WINDOW seconds
@@ -196,9 +196,9 @@ class ProcessDataPath:
             raise RoveError(Cause.HOST_SETUP, f"the data path cannot be started: {error}") from error
         self._ready_timer = self._loop.call_later(READY_TIMEOUT, self._child.kill, "it was not ready in time")
         for slot, inbound in self._inbound.values():
-            self._say(InstallInbound(slot, min(self._seq(slot), MAX_SEQ), inbound))
+            self._say(InstallInbound(slot, min(self._seq(slot), _last_seq(inbound)), inbound))
         for slot, outbound in self._outbound.values():
-            next_seq = 1 if not self._epoch else min(self._seq(slot) + 1 + SEQ_MARGIN, MAX_SEQ)
+            next_seq = 1 if not self._epoch else min(self._seq(slot) + 1 + SEQ_MARGIN, _last_seq(outbound))
             self._say(InstallOutbound(slot, next_seq, self._epoch, outbound))
         if self._endpoint:
             self._say(Rebind(self._endpoint))
@@ -301,6 +301,10 @@ class ProcessDataPath:
             auth_failures=counters[Sa.AUTH_FAILURES],
             selector_drops=counters[Sa.SELECTOR_DROPS],
         )
+
+
+def _last_seq(sa: InboundSa | OutboundSa) -> int:
+    return MAX_ESN if sa.esn else MAX_SEQ
 
 
 def _enlarge_buffers(sock: socket.socket) -> None:

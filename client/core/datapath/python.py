@@ -195,11 +195,13 @@ class PacketLoop:
                         touched.publish(words)
                     touched = sa
                 window = sa.window
+                if sa.esn:
+                    seq = window.whole(seq)
                 if seq <= window.highest and not window.is_new(seq):
                     sa.replays += 1
                     continue
                 try:
-                    plaintext, length, next_header = sa.open(packet)
+                    plaintext, length, next_header = sa.open(packet, seq)
                 except EspError:
                     sa.auth_failures += 1
                     continue

@@ -8,11 +8,11 @@ import struct
 from collections.abc import Callable
 from typing import TypeVar
 
-from client.core.datapath.base import Selector
+from client.core.datapath.base import InboundSa, OutboundSa, Selector
 from client.core.datapath.inner import addresses_only, meets, parse_inner
 from client.core.datapath.messages import InstallInbound, InstallOutbound
 from client.core.datapath.page import Page, Sa
-from client.core.esp.packet import MAX_SEQ, make_opener, make_sealer
+from client.core.esp.packet import MAX_ESN, MAX_SEQ, make_opener, make_sealer
 from client.core.esp.replay import ReplayWindow
 
 MAX_FLOWS = 4096  # remembered verdicts; an inner address scan must not eat the memory
@@ -27,10 +27,12 @@ class SaState:
     ``threshold`` is the sequence number at which something has to be told: first soft, then hard expiry.
     """
 
-    def __init__(self, spi: bytes, slot: int, hard: int, reached: int, page: Page) -> None:
-        if not 1 <= hard <= MAX_SEQ:
+    def __init__(self, sa: InboundSa | OutboundSa, slot: int, reached: int, page: Page) -> None:
+        hard = sa.hard_packets
+        most = MAX_ESN if sa.esn else MAX_SEQ
+        if not 1 <= hard <= most or reached > most:
             raise ValueError("no such lifetime")
-        self.spi = spi
+        self.spi = sa.spi
         self.word = page.sa(slot)
         self.hard = hard
         self.soft = hard // 4 * 3
@@ -58,9 +60,10 @@ class InboundState(SaState):
 
     def __init__(self, message: InstallInbound, page: Page) -> None:
         sa = message.sa
-        self.open = make_opener(sa.suite, sa.spi, sa.encr_key, sa.integ_key).open
+        self.open = make_opener(sa.suite, sa.spi, sa.encr_key, sa.integ_key, esn=sa.esn).open
         self.window = ReplayWindow(message.highest)
-        super().__init__(sa.spi, message.slot, sa.hard_packets, message.highest, page)
+        self.esn = sa.esn
+        super().__init__(sa, message.slot, message.highest, page)
         self._source, self._destination = sa.remote_ts, sa.local_ts
         self._plain = addresses_only(sa.remote_ts) and addresses_only(sa.local_ts)
         self._verdicts: dict[FlowKey, bool] = {}
@@ -85,9 +88,11 @@ class OutboundState(SaState):
 
     def __init__(self, message: InstallOutbound, page: Page, random: Callable[[int], bytes]) -> None:
         sa = message.sa
-        self.seal = make_sealer(sa.suite, sa.spi, sa.encr_key, sa.integ_key, message.epoch, random).seal
+        self.seal = make_sealer(
+            sa.suite, sa.spi, sa.encr_key, sa.integ_key, message.epoch, random, esn=sa.esn
+        ).seal
         self.seq = message.next_seq - 1
-        super().__init__(sa.spi, message.slot, sa.hard_packets, self.seq, page)
+        super().__init__(sa, message.slot, self.seq, page)
         self.source: tuple[Selector, ...] = sa.local_ts
         self.destination: tuple[Selector, ...] = sa.remote_ts
 

@@ -18,13 +18,16 @@ class HmacSha2:
         self._inner = hashlib.new(name, bytes(octet ^ 0x36 for octet in padded))
         self._outer = hashlib.new(name, bytes(octet ^ 0x5C for octet in padded))
 
-    def digest(self, data: bytes | memoryview) -> bytes:
+    def digest(self, data: bytes | memoryview, implicit: bytes = b"") -> bytes:
+        """Of ``data`` and, behind it, what is not sent."""
         inner = self._inner.copy()
         inner.update(data)
+        if implicit:
+            inner.update(implicit)
         outer = self._outer.copy()
         outer.update(inner.digest())
         return outer.digest()
 
-    def verify(self, data: bytes | memoryview, icv: memoryview) -> bool:
+    def verify(self, data: bytes | memoryview, icv: memoryview, implicit: bytes = b"") -> bool:
         """Does ``icv`` begin the digest of ``data``? In constant time."""
-        return hmac.compare_digest(self.digest(data)[: len(icv)], icv)
+        return hmac.compare_digest(self.digest(data, implicit)[: len(icv)], icv)

@@ -1,4 +1,4 @@
-"""The anti-replay window of one inbound SA (RFC 4303 §3.4.3), without extended sequence numbers.
+"""The anti-replay window of one inbound SA (RFC 4303 §3.4.3, appendix A2).
 
 A ring remembers, for each residue modulo its size, the last sequence number accepted there. A number inside the
 window has its slot to itself, so nothing ever has to be cleared, however far the window jumps.
@@ -23,9 +23,18 @@ class ReplayWindow:
             raise ValueError("the window's size is a power of two")
         self._size = size
         self._mask = size - 1
-        self._ring = array("I", bytes(4 * size))
+        self._ring = array("Q", bytes(8 * size))
         self._floor = start
         self.highest = start
+
+    def whole(self, low: int) -> int:
+        """The extended sequence number whose lower 32 bits are ``low`` (RFC 4303 appendix A2.2).
+
+        The one of all of them that lies in the window or less than 2^32 above its lower end: A2.2's four cases in one
+        line. Negative where it would lie before the SA's first packet: ``is_new`` refuses it.
+        """
+        bottom = self.highest - self._mask
+        return bottom + ((low - bottom) & 0xFFFF_FFFF)
 
     def is_new(self, seq: int) -> bool:
         """May this number still come? Asked before the ICV is checked, and changes nothing."""

@@ -23,13 +23,15 @@ _PAGE = Page(create_page())
 
 
 def one(data: bytes) -> None:
-    """An octet for suite and selectors, then packets: an octet (whole, or to be sealed), a sequence number, octets."""
+    """An octet for suite, ESN and selectors, then packets: an octet (whole, or to be sealed), a number, octets."""
     if not data:
         return
     suite = list(SUITES)[data[0] % 3]
     encr, integ, iv_length = SUITES[suite]
+    esn = bool(data[0] & 0x40)
     selectors = (V4, V6) if data[0] & 0x80 else (UDP, V6)
-    sa = InboundState(InstallInbound(0, 0, InboundSa(SPI, suite, encr, integ, selectors, selectors)), _PAGE)
+    sa = InboundState(InstallInbound(0, 0, InboundSa(SPI, suite, encr, integ, selectors, selectors, esn=esn)),
+                      _PAGE)
     run, payloads = Run(), []
     for part in split(data[1:]):
         if len(part) < 3:
@@ -37,9 +39,10 @@ def one(data: bytes) -> None:
         whole, seq, octets = part[0] & 1, part[1] << 8 | part[2], part[3:]
         if not whole and iv_length == 16:
             octets = octets[:len(octets) // 16 * 16]
-        packet = octets if whole else reference.seal(suite, SPI, seq, bytes(iv_length), encr, integ, octets)
+        packet = octets if whole else reference.seal(suite, SPI, seq, bytes(iv_length), encr, integ, octets, esn)
         if sa.window.is_new(seq):
-            opened = _opened(sa, packet)
+            assert not esn or sa.window.whole(seq) == seq
+            opened = _opened(sa, packet, seq)
             if opened is None:
                 continue
             assert not whole, "authentic without a key"
@@ -49,9 +52,9 @@ def one(data: bytes) -> None:
     _taken(run, payloads)
 
 
-def _opened(sa: InboundState, packet: bytes) -> tuple[bytes, int] | None:
+def _opened(sa: InboundState, packet: bytes, seq: int) -> tuple[bytes, int] | None:
     try:
-        plaintext, length, next_header = sa.open(memoryview(packet))
+        plaintext, length, next_header = sa.open(memoryview(packet), seq)
     except EspError:
         return None
     assert 0 <= length <= len(plaintext) - 2
