@@ -93,7 +93,7 @@ def test_rekeys_stay_hybrid(connected: MakeWorld) -> None:
     assert world.of(ike.IkeRekeyed)[1].proposal.additional == (36,)
     world.do(lambda: world.client.rekey_child(child, world.now), 3.0)
     mine = world.of(ike.ChildInstalled)[1].child
-    assert proposal_name(mine.proposal) == "aes256gcm16-ecp256-ke1_mlkem768"
+    assert proposal_name(mine.proposal) == "aes256gcm16-ecp256-ke1_mlkem768-esn"
     world.do(lambda: world.gateway.rekey_child(gateway_child(world), world.now), 3.0)
     last = world.of(ike.ChildInstalled)[2].child
     theirs = [e.child for e in world.gateway_events if isinstance(e, ike.ChildInstalled)][-1]

@@ -57,8 +57,12 @@ def test_alternatives_keep_their_order_and_the_prf_follows_from_the_integrity():
         [(12, 256)], [12], [5], [31, 19, 14])
 
 
-def test_an_esp_proposal_says_that_there_is_no_esn():
+def test_an_esp_proposal_says_whether_there_is_esn():
+    """As with swanctl: without a keyword there is none"""
     assert ids(esp("aes256gcm16"), T.ESN) == [0]
+    assert ids(esp("aes256gcm16-esn"), T.ESN) == [1]
+    assert ids(esp("aes256gcm16-noesn-esn-ecp256"), T.ESN) == [0, 1]
+    assert [t.type for t in esp("esn-ecp256-aes256gcm16").transforms] == [T.ENCR, T.KE, T.ESN]
     assert esp("aes256gcm16-noesn") == esp("aes256gcm16")
     assert ids(esp("aes256gcm16-ecp256"), T.KE) == [19]
 
@@ -95,7 +99,7 @@ def test_bad_ike_keywords_are_named(text, problem):
 
 
 @pytest.mark.parametrize(("text", "problem"), [
-    ("aes256gcm16-prfsha256", "prfsha256"), ("aes256-ecp256", "no integrity"), ("aes256gcm16-esn", "esn"),
+    ("aes256gcm16-prfsha256", "prfsha256"), ("aes256-ecp256", "no integrity"), ("esn", "no encryption"),
     ("ecp256", "no encryption")])
 def test_bad_esp_keywords_are_named(text, problem):
     with pytest.raises(ValueError, match=problem):
@@ -137,7 +141,7 @@ def test_the_defaults():
         "aes256-aes128-sha256-sha384-sha512-prfsha384-prfsha256-prfsha512-"
         "ecp256-curve25519-ecp384-ecp521-modp2048-modp3072-modp4096"]
     assert [proposal_name(p) for p in DEFAULT_ESP] == [
-        "aes256gcm16-aes128gcm16-chacha20poly1305", "aes256-aes128-sha256-sha384-sha512"]
+        "aes256gcm16-aes128gcm16-chacha20poly1305-esn-noesn", "aes256-aes128-sha256-sha384-sha512-esn-noesn"]
     assert [p.number for p in (*DEFAULT_IKE, *DEFAULT_ESP)] == [1, 2, 3, 1, 2]
 
 
@@ -260,17 +264,36 @@ def test_a_cipher_without_integrity_was_not_offered():
         verify_chosen(Proposal(2, ESP, b"1234", (Transform(T.ENCR, 12, 128), Transform(T.ESN, 0))), DEFAULT_ESP)
 
 
-def test_esn_and_another_protocol_were_not_offered():
-    chosen = esp("aes256gcm16")
-    for bad in (replace(chosen, transforms=(chosen.transforms[0], Transform(T.ESN, 1))),
-                replace(chosen, protocol=ProtocolId.AH)):
-        with pytest.raises(NoProposalChosen):
-            verify_chosen(bad, DEFAULT_ESP)
+@pytest.mark.parametrize(("answer", "offer"), [("aes256gcm16-esn", "aes256gcm16"), ("aes256gcm16", "aes256gcm16-esn")])
+def test_a_choice_about_esn_that_was_not_offered(answer, offer):
+    with pytest.raises(NoProposalChosen):
+        verify_chosen(esp(answer), (esp(offer),))
+
+
+def test_another_protocol_was_not_offered():
+    with pytest.raises(NoProposalChosen):
+        verify_chosen(replace(esp("aes256gcm16"), protocol=ProtocolId.AH), DEFAULT_ESP)
+
+
+@pytest.mark.parametrize("text", ["aes256gcm16", "aes256gcm16-esn", "aes128-sha256-esn"])
+def test_both_kinds_of_sequence_numbers_are_offered(text):
+    """RFC 7296 §3.3.2: the responder picks"""
+    assert all(ids(proposal, T.ESN) == [1, 0] for proposal in DEFAULT_ESP)
+    assert verify_chosen(esp(text), DEFAULT_ESP) == esp(text)
+    assert proposal_name(verify_chosen(esp(text), DEFAULT_ESP)) == text
+    assert select(DEFAULT_ESP, (esp(text),)).transforms == esp(text).transforms
 
 
 def test_an_answer_may_leave_no_esn_out():
     chosen = esp("aes256gcm16")
     assert verify_chosen(replace(chosen, transforms=chosen.transforms[:1]), DEFAULT_ESP) == chosen
+    with pytest.raises(NoProposalChosen):
+        verify_chosen(replace(chosen, transforms=chosen.transforms[:1]), (esp("aes256gcm16-esn"),))
+
+
+def test_the_name_of_an_offer_says_that_it_leaves_esn_open():
+    assert proposal_name(esp("aes256gcm16-esn-noesn")) == "aes256gcm16-esn-noesn"
+    assert proposal_name(esp("aes256gcm16-noesn")) == "aes256gcm16"
 
 
 def test_pfs_that_was_not_asked_for():

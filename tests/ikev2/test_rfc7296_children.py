@@ -12,7 +12,7 @@ from client.core.ikev2.child_sa import ChildState
 from client.core.ikev2.constants import NotifyType, ProtocolId
 from client.core.ikev2.message import Message, parse_header
 from client.core.ikev2.payloads import KE, SA, Delete, Nonce, Notify, Payload, TSi, TSr
-from client.core.ikev2.proposal import DEFAULT_ESP, DEFAULT_IKE, verify_chosen, without_ke
+from client.core.ikev2.proposal import DEFAULT_ESP, DEFAULT_IKE, parse_proposal, verify_chosen, without_ke
 from client.core.ikev2.timers import Timer
 from client.core.ikev2.traffic_selector import TrafficSelector
 from client.model.cause import Cause
@@ -172,6 +172,17 @@ def test_a_rekeying_that_grants_other_networks_is_not_taken(connected: MakeWorld
     assert sa.children[first_child(world)].state is ChildState.INSTALLED
     (delete,) = requests(heard, "client", INFO)[0].of(Delete)
     assert delete.spis == (requests(heard, "client", CHILD)[0].of(SA)[0].proposals[0].spi,)
+
+
+@pytest.mark.parametrize(("gateway", "esn"), [("aes256gcm16-esn-noesn", True), ("aes256gcm16", False),
+                                              ("aes256gcm16-esn", True)])
+def test_extended_sequence_numbers_stay_when_it_is_rekeyed(connected: MakeWorld, gateway: str, esn: bool) -> None:
+    """→ { … SA(ESN, no ESN) … } ← { … SA(ESN where the gateway has it) … }, and so by its own rekeying"""
+    world = connected(gateway=replace(GATEWAY, esp_proposals=(parse_proposal(gateway, ProtocolId.ESP),)))
+    world.do(lambda: world.client.rekey_child(first_child(world), world.now), 3.0)
+    world.do(lambda: world.gateway.rekey_child(gateway_child(world), world.now), 3.0)
+    agree(world)
+    assert [event.child.proposal.esn for event in world.of(ike.ChildInstalled)] == [esn] * 3
 
 
 # --- refusals (§1.3, §2.25) ---

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.interop.renewal import no_loss, spis
-from tests.interop.rovetest import connected, status
+from tests.interop.rovetest import connect, connected, imported, status
 from tests.lab import measure, plan
 from tests.lab.lab import Lab
 
@@ -57,6 +57,25 @@ def test_without_pfs(lab: Lab) -> None:
     _renewed_by_both(lab, "nopfs", "AES_GCM_16-256")
     (child,) = status(lab, "nopfs")["children"]
     assert child["proposal"] == "aes256gcm16"
+
+
+def test_a_gateway_without_extended_sequence_numbers(lab: Lab) -> None:
+    """RFC 7296 §3.3.2: user-space strongSwan refuses ESN; offered both, it takes the other, also when rekeying."""
+    shown = connected(lab, "psk", ike={"esp_proposals": ["aes256gcm16-esn-noesn"], "pfs": "off"})
+    assert [child["proposal"] for child in shown["children"]] == ["aes256gcm16"]
+    assert lab.rove("rekey", "psk").returncode == 0
+    measure.wait_until(lambda: status(lab, "psk")["counters"]["rekeys"] == 1, "the rekeyed CHILD_SA")
+    measure.wait_until(lambda: len(status(lab, "psk")["children"]) == 1, "the old CHILD_SA goes")
+    assert [child["proposal"] for child in status(lab, "psk")["children"]] == ["aes256gcm16"]
+    assert lab.ping("client", plan.CORP_HOST)
+
+
+def test_who_wants_nothing_but_extended_sequence_numbers_is_told(lab: Lab) -> None:
+    imported(lab, "psk", ike={"esp_proposals": ["aes256gcm16-esn"]})
+    done = connect(lab, "psk")
+    assert done.returncode == 4
+    assert "accepts none of the algorithms offered for the traffic: " in done.stderr
+    assert "aes256gcm16-esn" in done.stderr
 
 
 def test_rows_leave_nothing_out() -> None:

@@ -1,12 +1,14 @@
 """A profile and what the agent prepared → settings of the engine, the data path and the host. Pure but for jitter."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from ipaddress import ip_network
 
+from client.core.crypto.suites import packet_limit
 from client.core.datapath.base import InboundSa, OutboundSa, Selector
 from client.core.helper.agents import Prepared
 from client.core.ikev2.auth import SIGNATURES
-from client.core.ikev2.constants import IdType, ProtocolId
+from client.core.ikev2.constants import IdType, ProtocolId, TransformType
 from client.core.ikev2.events import ChildSaInfo, EngineConfig, IpInterface, VirtualIps
 from client.core.ikev2.identity import identity_from_text
 from client.core.ikev2.proposal import (
@@ -16,7 +18,6 @@ from client.core.ikev2.proposal import (
     number_proposals,
     parse_proposal,
     proposal_name,
-    without_ke,
 )
 from client.core.ikev2.traffic_selector import TrafficSelector
 from client.core.pki.certificate import BadCertificate, parse_certificate
@@ -91,13 +92,23 @@ def _pfs(text: str) -> tuple[int, ...] | None:
 
 
 def inbound_sa(child: ChildSaInfo) -> InboundSa:
-    return InboundSa(child.spi_in, proposal_name(without_ke(child.proposal)), child.keys.encr_in, child.keys.integ_in,
-                     _selectors(child.local_ts), _selectors(child.remote_ts))
+    suite, limit, esn = _suite(child.proposal)
+    return InboundSa(child.spi_in, suite, child.keys.encr_in, child.keys.integ_in,
+                     _selectors(child.local_ts), _selectors(child.remote_ts), limit, esn)
 
 
 def outbound_sa(child: ChildSaInfo) -> OutboundSa:
-    return OutboundSa(child.spi_out, proposal_name(without_ke(child.proposal)), child.keys.encr_out,
-                      child.keys.integ_out, _selectors(child.local_ts), _selectors(child.remote_ts))
+    suite, limit, esn = _suite(child.proposal)
+    return OutboundSa(child.spi_out, suite, child.keys.encr_out, child.keys.integ_out,
+                      _selectors(child.local_ts), _selectors(child.remote_ts), limit, esn)
+
+
+def _suite(proposal: Proposal) -> tuple[str, int, bool]:
+    """(key of ESP_SUITES, packets it may carry, extended sequence numbers?) of a chosen proposal."""
+    ciphers = replace(proposal, transforms=tuple(
+        t for t in proposal.transforms if t.type in (TransformType.ENCR, TransformType.INTEG)))
+    suite = proposal_name(ciphers)
+    return suite, packet_limit(suite, proposal.esn), proposal.esn
 
 
 def _selectors(selectors: tuple[TrafficSelector, ...]) -> tuple[Selector, ...]:

@@ -40,8 +40,8 @@ DEFAULT_IKE = number_proposals([
     parse_proposal(f"{_CBC}-{_PRF}-{_KE}", ProtocolId.IKE),
 ])
 DEFAULT_ESP = number_proposals([
-    parse_proposal(_AEAD, ProtocolId.ESP),
-    parse_proposal(_CBC, ProtocolId.ESP),
+    parse_proposal(f"{_AEAD}-esn-noesn", ProtocolId.ESP),   # both in one proposal: RFC 7296 §3.3.2
+    parse_proposal(f"{_CBC}-esn-noesn", ProtocolId.ESP),
 ])
 
 

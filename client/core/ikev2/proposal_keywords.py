@@ -17,7 +17,7 @@ _KEYWORDS: dict[str, Transform] = (
     | {row.name: Transform(_KE, row.id) for row in KEX.values()}
     | {f"ke{n}_{row.name}": Transform(kind, row.id) for n, kind in enumerate(ADDITIONAL, 1) for row in KEX.values()}
     | {f"ke{n}_none": Transform(kind, 0) for n, kind in enumerate(ADDITIONAL, 1)}
-    | {"noesn": Transform(_ESN, 0)}
+    | {"esn": Transform(_ESN, 1), "noesn": Transform(_ESN, 0)}
 )
 _NAMES = {transform: name for name, transform in _KEYWORDS.items()}
 _SYNONYMS = ({f"aes{bits}gcm128": f"aes{bits}gcm16" for bits in (128, 192, 256)}
@@ -32,8 +32,9 @@ def parse_proposal(text: str, protocol: ProtocolId) -> Proposal:
     """``text`` in swanctl keywords → a Proposal numbered 1, without SPI, its transforms grouped by type.
 
     Several keywords of one type are alternatives, best first. IKE wants a KE method, and a PRF, which an integrity
-    keyword stands for where none is named; with AEADs that is all an integrity keyword does. ESP without ``noesn``
-    means it too. Raises ValueError, which names the bad keyword.
+    keyword stands for where none is named; with AEADs that is all an integrity keyword does. ESP without ``esn``
+    means ``noesn``, as with swanctl; ``esn-noesn`` leaves it to the gateway. Raises ValueError, which names the
+    bad keyword.
     """
     words = text.strip().lower().split("-")
     if len(words) > MAX_KEYWORDS:
@@ -58,15 +59,16 @@ def parse_proposal(text: str, protocol: ProtocolId) -> Proposal:
 def proposal_name(proposal: Proposal) -> str:
     """The keywords of a chosen proposal (an offer names its alternatives in order).
 
-    ``noesn`` is never printed, nor a PRF that the integrity algorithm implies; what has no keyword is
-    printed by its numbers.
+    ``noesn`` is not printed where it is the only choice, nor a PRF that the integrity algorithm implies; what has no
+    keyword is printed by its numbers.
     """
     implied = [_PRF_OF_INTEG.get(transform.id) for transform in proposal.of_type(_INTEG)]
     prfs = [transform.id for transform in proposal.of_type(_PRF)]
     hidden = _PRF if implied and implied == prfs else None
     names = []
     for transform in sorted(proposal.transforms, key=lambda transform: _RANK.get(transform.type, len(_RANK))):
-        nothing = transform.id == 0 and transform.type in Proposal.OPTIONAL
+        nothing = transform.id == 0 and transform.type in Proposal.OPTIONAL and not (
+            transform.type == _ESN and len(proposal.of_type(_ESN)) > 1)
         if not nothing and transform.type != hidden:
             names.append(_NAMES.get(transform) or _by_number(transform))
     return "-".join(names)
@@ -74,8 +76,6 @@ def proposal_name(proposal: Proposal) -> str:
 
 def _keyword(word: str, text: str) -> Transform:
     word = _SYNONYMS.get(word, word)
-    if word == "esn":
-        raise ValueError(f"{text}: esn (extended sequence numbers are not supported)")
     if word not in _KEYWORDS:
         shown = word[:40] if word.isprintable() else ascii(word[:40])
         raise ValueError(f"unknown keyword {shown!r} in {text[:200]!r}")
@@ -84,7 +84,7 @@ def _keyword(word: str, text: str) -> Transform:
 
 def _complete_ike(kinds: dict[TransformType, list[Transform]], text: str) -> None:
     if kinds[_ESN]:
-        raise ValueError(f"{text}: noesn is for ESP")
+        raise ValueError(f"{text}: esn and noesn are for ESP")
     if not kinds[_PRF]:
         kinds[_PRF] = [Transform(_PRF, _PRF_OF_INTEG[transform.id]) for transform in kinds[_INTEG]]
     if not kinds[_PRF]:
@@ -96,7 +96,7 @@ def _complete_ike(kinds: dict[TransformType, list[Transform]], text: str) -> Non
 def _complete_esp(kinds: dict[TransformType, list[Transform]]) -> None:
     if kinds[_PRF]:
         raise ValueError(f"{_NAMES[kinds[_PRF][0]]}: ESP has no PRF")
-    kinds[_ESN] = [Transform(_ESN, 0)]
+    kinds[_ESN] = kinds[_ESN] or [Transform(_ESN, 0)]
 
 
 def _by_number(transform: Transform) -> str:
