@@ -71,6 +71,8 @@ class Ike:
     dpd: float
     mobike: bool
     fragmentation: bool
+    renew: str                           # "reauth" | "rekey"
+    reauth: float
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,9 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
         raise ProfileError("user.certificate is missing: auth = \"certificate\" needs a PKCS#12 or PEM file")
     if user.auth != "certificate" and not user.identity:
         raise ProfileError(f"user.identity is missing: auth = \"{user.auth}\" needs the user's name")
+    values["ike.renew"] = values["ike.renew"] or ("rekey" if user.auth == "psk" else "reauth")
     ike = Ike(*(values[f"ike.{k}"] for k in ("proposals", "esp_proposals", "pfs", "lifetime", "child_lifetime",
-                                             "dpd", "mobike", "fragmentation")))
+                                             "dpd", "mobike", "fragmentation", "renew", "reauth")))
     return Profile(values["name"], gateway, user,
                    Tunnel(values["tunnel.remote"], values["tunnel.exclude"], values["tunnel.lan"]),
                    Dns(values["dns.mode"], values["dns.domains"]), ike)
@@ -258,8 +261,8 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "ike.pfs": (_text, "auto"),
     "ike.lifetime": (_duration(10, 7 * 86400), "4h"),
     "ike.child_lifetime": (_duration(10, 7 * 86400), "1h"),
-    "ike.renew": (_later("rekey"), "rekey"),
-    "ike.reauth": (_later("off"), "off"),
+    "ike.renew": (_choice("reauth", "rekey", ""), ""),      # "": by user.auth
+    "ike.reauth": (_duration(20, 7 * 86400), "8h"),
     "ike.dpd": (_duration(1, 3600), "30s"),
     "ike.mobike": (_flag, True),
     "ike.fragmentation": (_flag, True),
