@@ -38,11 +38,6 @@ def error_text(cause: Cause, detail: str = "") -> ErrorState:
     return ErrorState(cause.code, cause.stage.value, message, _translate(row.advice))
 
 
-def finding_text(code: str, **details: str) -> str:
-    """A finding's sentence; ``details`` are what it names in braces."""
-    return _translate(FINDINGS[code]).format(**{name: plain(text) for name, text in details.items()})
-
-
 def step_text(step: str) -> str:
     """A step's id → what was reached; a step nobody described is shown by its id."""
     known = STEPS.get(step)
@@ -143,6 +138,9 @@ CAUSES: dict[Cause, CauseText] = {
         _("The gateway accepts none of the algorithms offered."),
         _("Ask whoever runs the gateway which ones it takes, and name them in ike.proposals."),
         _("The gateway accepts none of the algorithms offered: {detail}.")),
+    Cause.PPK_NOT_USED: CauseText(
+        _("The gateway does not use the post-quantum key that the profile demands."),
+        _("Ask whoever runs the gateway; without ike.ppk Rove connects without such a key.")),
     Cause.PROTOCOL_ERROR: CauseText(_("The gateway sent something that IKEv2 does not allow."), _TRY_LATER),
     Cause.GATEWAY_UNTRUSTED: CauseText(
         _("The gateway's certificate is not from an authority that this profile trusts."),
@@ -166,6 +164,12 @@ CAUSES: dict[Cause, CauseText] = {
     Cause.USER_REFUSED: CauseText(
         _("The gateway refused your user name, password, key or certificate."),
         _("Check them and connect again. Rove does not retry by itself: accounts get locked."), gateway_words=True),
+    Cause.PPK_REFUSED: CauseText(
+        _("The gateway refused the post-quantum key, or your login with it."),
+        _("Check the key and its name in ike.ppk, then connect again. Rove does not retry by itself.")),
+    Cause.ROUNDS_UNSUPPORTED: CauseText(
+        _("The gateway does not take several logins one after the other."),
+        _("Ask whoever runs the gateway how to log in, and name one way in user.auth.")),
     Cause.EAP_METHOD_UNSUPPORTED: CauseText(
         _("The gateway asks for a way to log in that this version does not have."), _ASK_ADMIN),
     Cause.CHILD_NO_PROPOSAL: CauseText(
@@ -189,13 +193,6 @@ CAUSES: dict[Cause, CauseText] = {
     Cause.INTERNAL: CauseText(_("Rove made a mistake."), _("“rove log” says more; please report it.")),
 }
 
-FINDINGS: dict[str, str] = {
-    "reauth-failed": _("You have to log in again, and that did not work: {why} “rove reauth” tries once more; "
-                       "until {until} the connection goes on as it is."),
-    "not-renewed": _("The gateway did not renew the tunnel's keys in time; Rove logged in again instead. "
-                     "Whoever runs the gateway should compare its settings with ike.pfs and ike.esp_proposals."),
-}
-
 STEPS: dict[str, str] = {
     "prepared": _("Got the credentials"),
     "resolved": _("Found the gateway's address"),
@@ -209,9 +206,6 @@ STEPS: dict[str, str] = {
     "roaming": _("Moving to another network"),
     "roamed": _("Moved to another network"),
     "roam-refused": _("Gateway refused the move"),
-    "reauth-due": _("Time to log in again"),
-    "reauthenticated": _("Logged in again"),
-    "redirected": _("Gateway sends us to another gateway"),
     "ike-rekeyed": _("IKE SA renewed"),
     "child-rekeyed-by-gateway": _("Gateway renewed the tunnel's keys"),
     "rekey-refused": _("Gateway refused new keys"),

@@ -5,13 +5,13 @@ Pure functions: the agent signs with them, roved judges the gateway with them, t
 
 from collections.abc import Sequence
 
-from client.core.crypto.prf import prf, prf_row
+from client.core.crypto.prf import prf, prf_plus, prf_row
 from client.core.ikev2.constants import AuthMethod
 from client.core.ikev2.signatures import SIGNATURES, Signature, SignatureError, sign, signatures_for
 from client.core.ikev2.verify import verify_signature
 
 __all__ = ["SIGNATURES", "Signature", "SignatureError", "auth_payload_data", "choose_signature", "eap_auth", "maced_id",
-           "prf_name", "psk_auth", "sign", "signatures_for", "signed_octets", "verify_signature"]
+           "mix_ppk", "prf_name", "psk_auth", "sign", "signatures_for", "signed_octets", "verify_signature"]
 
 _KEY_PAD = b"Key Pad for IKEv2"
 
@@ -40,6 +40,14 @@ def psk_auth(prf_id: int | str, psk: bytes, octets: bytes) -> bytes:
 def eap_auth(prf_id: int | str, key: bytes, octets: bytes) -> bytes:
     """``key`` is the MSK, or the signer's SK_p after a method that makes none (RFC 7296 §2.16)."""
     return psk_auth(prf_id, key, octets)
+
+
+def mix_ppk(prf_id: int | str, ppk: bytes, keys: Sequence[bytes]) -> tuple[bytes, ...]:
+    """SK_d, SK_pi and SK_pr of IKE_SA_INIT → those in use: each prf+ (PPK, key), as long as it was (RFC 8784 §3).
+
+    Raises ValueError for an unknown PRF.
+    """
+    return tuple(prf_plus(prf_id, ppk, key, len(key)) for key in keys)
 
 
 def choose_signature(supported: Sequence[str], peer_hashes: frozenset[int] | None) -> str | None:

@@ -146,8 +146,24 @@ class SignatureNeeded(Event):
 
 @dataclass(frozen=True)
 class EapReceived(Event):
+    """Several rounds of EAP are conversations of their own, one after the other (RFC 4739 §1)."""
+
     request_id: int
     packet: bytes
+
+
+@dataclass(frozen=True)
+class PpkNeeded(Event):
+    """Mix the post-quantum pre-shared key in: each of the three becomes prf+ (PPK, itself) (RFC 8784 §3).
+
+    The reply is ``provide_ppk`` with the three in this order, each as long as it was.
+    """
+
+    request_id: int
+    prf: str
+    sk_d: bytes = field(repr=False)
+    sk_pi: bytes = field(repr=False)
+    sk_pr: bytes = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -219,62 +235,6 @@ class Unreachable(Event):
 
 
 @dataclass(frozen=True)
-class AuthLifetime(Event):
-    """The gateway wants a new authentication within so many seconds (RFC 4478)."""
-
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Redirected(Event):
-    """Go to ``gateway`` (an address or a name) instead (RFC 5685); ``live``: the present IKE_SA stands meanwhile.
-
-    Comes out of a ``Succession`` only while there is no IKE_SA yet: the answer is ``follow``.
-    """
-
-    gateway: str
-    live: bool = False
-
-
-@dataclass(frozen=True)
-class ReauthenticationAt(Event):
-    """When a new authentication is due, None for never; said whenever it changes."""
-
-    at: float | None
-
-
-@dataclass(frozen=True)
-class ReauthenticationDue(Event):
-    """Ask whoever must be asked, until ``deadline``; then ``reauthenticate`` or ``postpone_reauthentication``.
-
-    ``reason``: ``policy`` (ours), ``gateway`` (RFC 4478), ``not-renewed`` (an SA ends at ``deadline``), ``redirect``
-    (then to ``gateway``) or ``asked`` (by the user).
-    """
-
-    reason: str
-    deadline: float
-    gateway: str = ""
-
-
-@dataclass(frozen=True)
-class Reauthenticated(Event):
-    """Another IKE_SA has taken over; the old one and its CHILD_SAs go after their successors have come."""
-
-    established: Established
-    reason: str
-
-
-@dataclass(frozen=True)
-class ReauthenticationFailed(Event):
-    """The old IKE_SA carries on until ``deadline``; the next try is at ``retry_at``, None: not without the user."""
-
-    cause: Cause
-    detail: str
-    deadline: float
-    retry_at: float | None
-
-
-@dataclass(frozen=True)
 class Failed(Event):
     """The engine is finished, without having been asked to."""
 
@@ -288,6 +248,14 @@ class Closed(Event):
 
 
 Random = Callable[[int], bytes]
+
+
+@dataclass(frozen=True)
+class AuthRound:
+    """One authentication of ours; ``local_id`` is its IDi."""
+
+    auth: str                                   # as in EngineConfig
+    local_id: tuple[int, bytes]
 
 
 @dataclass(frozen=True)
@@ -316,6 +284,9 @@ class EngineConfig:
     local_id: tuple[int, bytes]
     remote_id: tuple[int, bytes] | None
     auth: str                                   # "psk" | "certificate" | "eap"
+    further_rounds: tuple[AuthRound, ...] = ()  # after the one of local_id and auth (RFC 4739)
+    eap_only: bool = False                      # the EAP method may be all that proves the gateway (RFC 5998)
+    ppk_id: bytes = b""                         # of the post-quantum pre-shared key that must be used (RFC 8784)
     certificates: tuple[bytes, ...] = ()        # DER, own first
     signatures: tuple[str, ...] = ()            # auth.SIGNATURES keys the agent's key can make, best first
     certificate_authorities: tuple[bytes, ...] = ()  # SHA-1 of SubjectPublicKeyInfo, for CERTREQ (RFC 7296 §3.7)
@@ -334,10 +305,6 @@ class EngineConfig:
     connect_give_up: float = 60.0               # without an answer before the IKE_SA is established
     retransmit_give_up: float = 60.0            # and after: then the gateway is dead
     previous_addresses: Sequence[IpInterface] = ()  # ask for the same virtual addresses again
-    reauth: float | None = None                 # a new authentication after so long at the latest; None: never
-    initial_contact: bool = False               # no other IKE_SA of this identity is alive (RFC 7296 §2.4)
-    redirected_from: str = ""                   # the address that sent us here (RFC 5685)
-    redirects: bool = True                      # follow a gateway that sends us to another
     children: tuple[ChildConfig, ...] = ()      # several CHILD_SAs, the first made in IKE_AUTH; else the one above
 
     childless: bool = False                     # no CHILD_SA in IKE_AUTH where the gateway can do without (RFC 6023)
@@ -346,3 +313,8 @@ class EngineConfig:
         """The CHILD_SAs of this connection, at least one."""
         return self.children or (ChildConfig("", self.local_ts, self.remote_ts, self.esp_proposals, self.pfs_groups,
                                              self.child_rekey, self.child_expire),)
+
+    @property
+    def rounds(self) -> tuple[AuthRound, ...]:
+        """All authentications of ours in their order, at least one."""
+        return (AuthRound(self.auth, self.local_id), *self.further_rounds)

@@ -5,10 +5,17 @@
     childless (RFC 6023): the same without SA TSi TSr
     with EAP: { EAP } ⇄ { EAP } …, then { AUTH } ⇄ { AUTH CP SA TSi TSr }
 
-Each round is one exchange of the window; between rounds the task waits for people (signature, verdict, EAP).
+Several authentications (RFC 4739) follow each other; what the tunnel is to be is said in the first request and
+answered in the last response:
+
+    { … AUTH N(ANOTHER_AUTH_FOLLOWS) } ⇄ { IDr AUTH }
+    { IDi [CERT AUTH] } ⇄ { [EAP] } …, the last { [AUTH] } ⇄ { [AUTH] CP SA TSi TSr }
+
+Each is one exchange or several of the window; in between the task waits for people (signature, verdict, EAP, PPK).
 """
 
 import hmac
+from enum import Enum, auto
 
 from client.core.ikev2 import auth, children
 from client.core.ikev2.child_negotiation import accept_child, chosen_child, esp_proposals, offer_child
@@ -23,26 +30,38 @@ from client.core.ikev2.events import (
     Established,
     PeerAuth,
     PeerVerdict,
+    PpkNeeded,
     Progress,
     SignatureNeeded,
 )
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.ike_sa_init import IkeSaInit
-from client.core.ikev2.informational import DeleteUnused, heed_auth_lifetime, heed_redirect
+from client.core.ikev2.informational import DeleteUnused
 from client.core.ikev2.message import Message
 from client.core.ikev2.mobike import tell_new_address
 from client.core.ikev2.payloads import AUTH, CERT, CERTREQ, CP, EAP, SA, IDi, IDr, Notify, Payload, TSi, TSr
+from client.core.ikev2.proof import Proof
 from client.core.ikev2.proposal import proposal_name, without_ke
 from client.core.ikev2.timers import Timer
 from client.model.cause import Cause
 
-MAX_EAP_ROUNDS = 60
+MAX_EAP_ROUNDS = 60         # packets of one EAP conversation
+MAX_GATEWAY_ROUNDS = 4      # authentications of the gateway
+PPK_ID_FIXED = 2            # the type in PPK_IDENTITY (RFC 8784 §5.1)
 EAP_FAILURE, EAP_SUCCESS = 4, 3     # EAP codes (RFC 3748 §4.2)
 MAX_CERTIFICATES = 16
 
 
+class _Expected(Enum):
+    """What the next response has to bring, besides what the gateway owes of its own."""
+
+    EAP = auto()        # a packet of the conversation under way
+    AUTH_TAKEN = auto() # our AUTH was in the request
+    NOTHING = auto()    # our rounds are over, the gateway's are not
+
+
 class IkeAuth:
-    """The whole authentication; enqueues itself for every round."""
+    """The whole authentication; enqueues itself for every exchange."""
 
     exchange = ExchangeType.IKE_AUTH
 
@@ -50,141 +69,244 @@ class IkeAuth:
         self._ctx = ctx
         self._sa = sa
         self._init = init
-        self._int_auth = int_auth
+        self._proof = Proof(sa, init, int_auth)
         self._request: list[Payload] = []
         self._spi_in = ctx.new_child_spi()
         self._child = ctx.wanted[0]
         self._childless = ctx.config.childless and ctx.peer.childless
-        self._id_i = IDi(*ctx.config.local_id)
+        self._rounds = ctx.config.rounds
+        self._round = 0
+        self._expected = _Expected.AUTH_TAKEN
+        self._id_i = IDi(*self._rounds[0].local_id)
         self._id_r: IDr | None = None
         self._msk = b""
-        self._peer_authenticated = False
-        self._eap_rounds = 0
-        proposal, keys = sa.require()
-        self._prf = proposal.prf
-        self._keys = keys
+        self._eap_packets = 0
+        self._gateway_owes = True           # an AUTH of its own
+        self._gateway_rounds = 0
+        self._gateway_proven = False
+        self._eap_proves = False            # the gateway left its AUTH out: EAP is to prove it (RFC 5998)
+        self._ppk_asked = False             # PPK_IDENTITY is in the request
 
     # --- our side ---
 
     def start(self, now: float) -> None:
-        """Asks for our signature, or, with EAP, sends the first request without AUTH."""
+        """Has the PPK mixed in where there is one, and begins the first round."""
         ctx = self._ctx
-        if ctx.config.auth == "eap":
-            self._send_first(None, now)
+        if len(self._rounds) > 1 and not ctx.peer.multiple_auth:
+            ctx.fail(Cause.ROUNDS_UNSUPPORTED, f"the profile has {len(self._rounds)}")
+        elif not ctx.config.ppk_id:
+            self._begin_round(now)
+        elif not ctx.peer.ppk:
+            ctx.fail(Cause.PPK_NOT_USED, "it did not answer USE_PPK")
+        else:
+            _, keys = self._sa.require()
+            ctx.emit(PpkNeeded(ctx.ask(self._mixed), self._proof.prf, keys.sk_d, keys.sk_pi, keys.sk_pr))
+
+    def build_request(self, now: float) -> list[Payload]:
+        return self._request
+
+    def moved_to(self, sa: IkeSa) -> None:
+        """There is nothing to replace before IKE_AUTH is over."""
+
+    def _mixed(self, keys: tuple[bytes, bytes, bytes], now: float) -> None:
+        self._proof.mix(*keys)
+        self._begin_round(now)
+
+    def _begin_round(self, now: float) -> None:
+        """Asks for our signature, or, with EAP, sends the request without AUTH."""
+        ctx, current = self._ctx, self._rounds[self._round]
+        self._id_i, self._msk, self._eap_packets = IDi(*current.local_id), b"", 0
+        if current.auth == "eap":
+            self._expected = _Expected.EAP
+            self._send_identity([])
             return
         algorithm: str | None = "psk"
-        if ctx.config.auth == "certificate":
+        if current.auth == "certificate":
             algorithm = auth.choose_signature(ctx.config.signatures, ctx.peer.hashes)
             if algorithm is None:
                 ctx.fail(Cause.NO_COMMON_PROPOSAL, "no signature algorithm that the key can make and the gateway takes")
                 return
         self._algorithm = str(algorithm)
         ctx.emit(SignatureNeeded(
-            ctx.ask(self._signed), self._init.request, self._init.nonce_r, self._maced_id_i(), self._int_auth,
-            self._algorithm, auth.prf_name(self._prf)))
-
-    def build_request(self, now: float) -> list[Payload]:
-        return self._request
-
-    def _maced_id_i(self) -> bytes:
-        return auth.maced_id(self._prf, self._keys.sk_pi, self._id_i.encode())
+            ctx.ask(self._signed), self._init.request, self._init.nonce_r, self._proof.own_maced_id(self._id_i),
+            self._proof.int_auth, self._algorithm, self._proof.prf))
 
     def _signed(self, signature: bytes, now: float) -> None:
         if self._algorithm == "psk":
-            self._send_first(AUTH(AuthMethod.SHARED_KEY, signature), now)
+            self._send_identity(self._with_auth(AUTH(AuthMethod.SHARED_KEY, signature)))
         else:
-            self._send_first(AUTH(*auth.auth_payload_data(self._algorithm, signature)), now)
+            self._send_identity(self._with_auth(AUTH(*auth.auth_payload_data(self._algorithm, signature))))
 
-    def _send_first(self, own_auth: AUTH | None, now: float) -> None:
-        config = self._ctx.config
+    def _with_auth(self, own_auth: AUTH) -> list[Payload]:
+        """Our AUTH, and what has to be said beside it."""
+        self._expected = _Expected.AUTH_TAKEN
+        payloads: list[Payload] = [own_auth]
+        if self._round + 1 < len(self._rounds):
+            payloads.append(Notify.of(NotifyType.ANOTHER_AUTH_FOLLOWS))     # RFC 4739 §2.1
+        if self._ctx.config.ppk_id and self._round == 0:
+            self._ppk_asked = True          # without NO_PPK_AUTH: it is this key or no connection (RFC 8784 §3)
+            payloads.append(Notify.of(NotifyType.PPK_IDENTITY, bytes([PPK_ID_FIXED]) + self._ctx.config.ppk_id))
+        return payloads
+
+    def _send_identity(self, with_auth: list[Payload]) -> None:
+        """The first request of a round; that of the first round says all the rest too."""
+        config, first = self._ctx.config, self._round == 0
         payloads: list[Payload] = [self._id_i]
-        if config.auth == "certificate":
+        if self._rounds[self._round].auth == "certificate":
             payloads += [CERT(CertEncoding.X509_SIGNATURE, der) for der in config.certificates]
-        if config.certificate_authorities:
+        if first and config.certificate_authorities:
             payloads.append(CERTREQ(CertEncoding.X509_SIGNATURE, config.certificate_authorities))
-        if config.remote_id is not None:
+        if first and config.remote_id is not None:
             payloads.append(IDr(*config.remote_id))
-        if own_auth is not None:
-            payloads.append(own_auth)
+        payloads += with_auth
+        if first:
+            payloads += self._tunnel_wanted()
+        self._send(payloads)
+
+    def _tunnel_wanted(self) -> list[Payload]:
+        config = self._ctx.config
+        payloads: list[Payload] = []
         if config.request_ipv4 or config.request_ipv6:
             payloads.append(config_request(config.request_ipv4, config.request_ipv6, tuple(config.previous_addresses)))
         if not self._childless:
             payloads += offer_child(self._child, self._spi_in, esp_proposals(self._child, self._sa, ()))
         if config.mobike:
             payloads.append(Notify.of(NotifyType.MOBIKE_SUPPORTED))
-        if config.initial_contact:
-            payloads.append(Notify.of(NotifyType.INITIAL_CONTACT))
-        self._send(payloads)
+        if self._ctx.peer.multiple_auth:
+            payloads.append(Notify.of(NotifyType.MULTIPLE_AUTH_SUPPORTED))
+        if config.eap_only and self._rounds[0].auth == "eap":
+            payloads.append(Notify.of(NotifyType.EAP_ONLY_AUTHENTICATION))
+        return payloads
 
     def _send(self, payloads: list[Payload]) -> None:
         self._request = payloads
         self._ctx.enqueue(self._sa, self)
-
-    def moved_to(self, sa: IkeSa) -> None:
-        """There is nothing to replace before IKE_AUTH is over."""
 
     # --- the gateway's side ---
 
     def process_response(self, message: Message, now: float) -> None:
         if message.notify(NotifyType.MOBIKE_SUPPORTED):
             self._ctx.peer.mobike = True
-        if not self._peer_authenticated:
-            self._judge_gateway(message)
-        elif (packet := message.get(EAP)) is not None:
-            self._eap(packet)
-        elif self._msk:
-            self._check_eap_auth(message, now)
+        if self._ppk_asked and not self._ppk_taken(message, now):
+            return
+        if self._gateway_owes:
+            self._judge_gateway(message, now)
+        else:
+            self._our_part(message, now)
+
+    def _ppk_taken(self, message: Message, now: float) -> bool:
+        """The answer to PPK_IDENTITY: the gateway uses the key, or this is the end."""
+        self._ppk_asked = False
+        error = _error(message)
+        if message.notify(NotifyType.PPK_IDENTITY) is not None:
+            self._proof.peer_mixed()
+            return True
+        if error is None:
+            self._ctx.refuse_peer(self._sa, Cause.PPK_NOT_USED, "it answered without PPK_IDENTITY", now)
+        elif error.type == NotifyType.AUTHENTICATION_FAILED:
+            self._ctx.fail(Cause.PPK_REFUSED, "AUTHENTICATION_FAILED")
         else:
             self._refused(message)
+        return False
 
-    def _judge_gateway(self, message: Message) -> None:
-        own_auth, id_r = message.get(AUTH), message.get(IDr)
-        if own_auth is None or id_r is None:
+    def _judge_gateway(self, message: Message, now: float) -> None:
+        peer_auth, id_r = message.get(AUTH), message.get(IDr)
+        if peer_auth is None and id_r is not None and self._may_prove_by_eap(message, id_r):
+            self._id_r, self._eap_proves, self._gateway_owes = id_r, True, False
+            self._our_part(message, now)
+            return
+        if peer_auth is None or id_r is None:
             self._refused(message)
             return
         self._id_r = id_r
-        octets = auth.signed_octets(self._init.response, self._init.nonce_i,
-                                    auth.maced_id(self._prf, self._keys.sk_pr, id_r.encode()), self._int_auth)
         certificates = tuple(c.data for c in message.all(CERT) if c.encoding == CertEncoding.X509_SIGNATURE)
 
         def verdict(given: PeerVerdict, now: float) -> None:
             self._verdict(given, message, now)
 
         self._ctx.emit(PeerAuth(
-            self._ctx.ask(verdict), own_auth.method, own_auth.data, octets, auth.prf_name(self._prf),
+            self._ctx.ask(verdict), peer_auth.method, peer_auth.data, self._proof.peer_octets(id_r), self._proof.prf,
             id_r.id_type, id_r.data, certificates[:MAX_CERTIFICATES]))
+
+    def _may_prove_by_eap(self, message: Message, id_r: IDr) -> bool:
+        """RFC 5998 §3: where the profile allows it, in the first round, and for the identity that was asked for."""
+        config = self._ctx.config
+        return (config.eap_only and self._gateway_rounds == 0 and self._round == 0 and message.get(EAP) is not None
+                and self._expected is _Expected.EAP and config.remote_id in (None, (id_r.id_type, id_r.data)))
 
     def _verdict(self, verdict: PeerVerdict, message: Message, now: float) -> None:
         ctx = self._ctx
         if verdict.cause is not None:
             ctx.refuse_peer(self._sa, verdict.cause, verdict.detail, now)
             return
-        self._peer_authenticated = True
-        ctx.emit(Progress("gateway-authenticated"))
-        packet = message.get(EAP)
-        if ctx.config.auth != "eap":
-            self._finish(message, now)
-        elif packet is not None:
-            self._eap(packet)
-        else:
+        if not self._gateway_proven:
+            ctx.emit(Progress("gateway-authenticated"))
+        self._gateway_proven = True
+        self._gateway_rounds += 1
+        # Only where both have said that they can (RFC 4739 §2.1).
+        self._gateway_owes = ctx.peer.multiple_auth and message.notify(NotifyType.ANOTHER_AUTH_FOLLOWS) is not None
+        if self._gateway_owes and self._gateway_rounds >= MAX_GATEWAY_ROUNDS:
+            raise InvalidSyntax("the gateway goes on authenticating itself")
+        self._our_part(message, now)
+
+    def _our_part(self, message: Message, now: float) -> None:
+        """What the response says of our authentication; the gateway's own AUTH in it, if any, has been verified."""
+        error = _error(message)
+        # An error about the tunnel comes with the gateway's AUTH, or after it; any other is about us.
+        refused = error is not None and (error.type == NotifyType.AUTHENTICATION_FAILED or (
+            self._round > 0 and error.type not in children.CHILD_CAUSES))
+        if self._expected is _Expected.EAP:
+            packet = message.get(EAP)
+            if packet is None:
+                self._refused(message)
+            else:
+                self._eap(packet)
+        elif refused:
             self._refused(message)
+        elif self._expected is _Expected.NOTHING:
+            self._go_on(message, now)
+        elif self._rounds[self._round].auth == "eap":
+            self._check_eap_auth(message, now)
+        else:
+            self._ctx.emit(Progress("user-authenticated", self._which()))
+            self._go_on(message, now)
+
+    def _go_on(self, message: Message, now: float) -> None:
+        """To our next round, to the gateway's, or to the tunnel."""
+        over = self._round + 1 == len(self._rounds)
+        if over and not self._gateway_owes:
+            self._finish(message, now)
+        elif _error(message) is not None:
+            self._refused(message)
+        elif over:
+            self._expected = _Expected.NOTHING
+            self._send([])                  # RFC 4739 §2.5
+        else:
+            self._round += 1
+            self._begin_round(now)
 
     def _refused(self, message: Message) -> None:
         """A response without what should be in it: the gateway said no, or broke the protocol."""
-        error = next((n for n in message.notifies() if n.is_error), None)
+        error = _error(message)
         if error is None:
-            if self._peer_authenticated:
+            if self._gateway_proven:
                 raise InvalidSyntax("the IKE_AUTH response has neither EAP nor AUTH")
             self._ctx.fail(Cause.GATEWAY_NO_AUTH, "the gateway answered without an AUTH payload")
         elif error.type == NotifyType.AUTHENTICATION_FAILED:
-            self._ctx.fail(Cause.USER_REFUSED, "AUTHENTICATION_FAILED")
+            which = self._which()
+            self._ctx.fail(Cause.USER_REFUSED, f"AUTHENTICATION_FAILED in round {which}" if which
+                           else "AUTHENTICATION_FAILED")
         else:
             self._ctx.fail(*self._why_no_tunnel(error, Cause.PROTOCOL_ERROR))
 
+    def _which(self) -> str:
+        """Which round, where there are several."""
+        return f"{self._round + 1} of {len(self._rounds)}" if len(self._rounds) > 1 else ""
+
     def _eap(self, payload: EAP) -> None:
         ctx = self._ctx
-        self._eap_rounds += 1
-        if self._eap_rounds > MAX_EAP_ROUNDS or len(payload.packet) < 4:
+        self._eap_packets += 1
+        if self._eap_packets > MAX_EAP_ROUNDS or len(payload.packet) < 4:
             raise InvalidSyntax("EAP goes on for ever" if len(payload.packet) >= 4 else "EAP packet length")
         failed, succeeded = payload.packet[0] == EAP_FAILURE, payload.packet[0] == EAP_SUCCESS
 
@@ -199,9 +321,9 @@ class IkeAuth:
                 # RFC 7296 §2.16: without a key EAP proves nothing to us; none of our methods is such.
                 ctx.refuse_peer(self._sa, Cause.GATEWAY_BAD_SIGNATURE, "EAP-Success before the method was done", now)
             else:
-                ctx.emit(Progress("user-authenticated"))
-                octets = auth.signed_octets(self._init.request, self._init.nonce_r, self._maced_id_i(), self._int_auth)
-                self._send([AUTH(AuthMethod.SHARED_KEY, auth.eap_auth(self._prf, self._msk, octets))])
+                ctx.emit(Progress("user-authenticated", self._which()))
+                own = self._proof.own_eap_auth(self._msk, self._id_i)
+                self._send(self._with_auth(AUTH(AuthMethod.SHARED_KEY, own)))
 
         ctx.emit(EapReceived(ctx.ask(reply), payload.packet))
 
@@ -210,29 +332,24 @@ class IkeAuth:
         if peer_auth is None or self._id_r is None:
             self._refused(message)
             return
-        octets = auth.signed_octets(self._init.response, self._init.nonce_i,
-                                    auth.maced_id(self._prf, self._keys.sk_pr, self._id_r.encode()), self._int_auth)
-        expected = auth.eap_auth(self._prf, self._msk, octets)
+        expected = self._proof.peer_eap_auth(self._msk, self._id_r)
         if peer_auth.method != AuthMethod.SHARED_KEY or not hmac.compare_digest(expected, peer_auth.data):
             self._ctx.refuse_peer(self._sa, Cause.GATEWAY_BAD_SIGNATURE, "its AUTH lacks the EAP key", now)
             return
-        self._finish(message, now)
+        if self._eap_proves and not self._gateway_proven:
+            self._gateway_proven = True
+            self._ctx.emit(Progress("gateway-authenticated"))
+        self._go_on(message, now)
 
     def _finish(self, message: Message, now: float) -> None:
         ctx = self._ctx
-        if ctx.config.auth != "eap":
-            ctx.emit(Progress("user-authenticated"))
-        if heed_redirect(ctx, message, live=False):      # both sides are authenticated: it may send us on (RFC 5685 §6)
-            ctx.close_with(self._sa, Cause.GATEWAY_CLOSED, "redirected", now)
-            return
         ctx.virtual_ips = read_config_reply(message.get(CP))
         if self._childless:
             self._establish(None, now)
         elif message.get(SA) is None or message.get(TSi) is None or message.get(TSr) is None:
-            self._without_child(next((n for n in message.notifies() if n.is_error), None), now)
+            self._without_child(_error(message), now)
         else:
             self._with_child(message, now)
-        heed_auth_lifetime(ctx, message)
 
     def _with_child(self, message: Message, now: float) -> None:
         ctx, sa = self._ctx, self._sa
@@ -292,3 +409,7 @@ class IkeAuth:
             ctx.emit(ChildInstalled(child.info))
         if ctx.moved and ctx.path is not None:
             tell_new_address(ctx, sa)
+
+
+def _error(message: Message) -> Notify | None:
+    return next((notify for notify in message.notifies() if notify.is_error), None)

@@ -109,6 +109,8 @@ class PeerAbilities:
     mobike: bool = False
     childless: bool = False                 # an IKE_SA without a CHILD_SA (RFC 6023)
     intermediate: bool = False              # IKE_INTERMEDIATE (RFC 9242)
+    multiple_auth: bool = False             # several authentications (RFC 4739)
+    ppk: bool = False                       # post-quantum pre-shared keys (RFC 8784)
     hashes: frozenset[int] | None = None    # SIGNATURE_HASH_ALGORITHMS, None when it sent none
 
 

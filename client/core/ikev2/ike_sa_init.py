@@ -1,7 +1,8 @@
 """IKE_SA_INIT: algorithms, keys, NAT detection (RFC 7296 §1.2, §2.6, §2.7, §2.23).
 
-    IKE_SA_INIT request  { [N(COOKIE)] SAi1 KEi Ni N(NATD_S) N(NATD_D) N(FRAG) N(HASHES) }
-    IKE_SA_INIT response { SAr1 KEr Nr N(NATD_S) N(NATD_D) N(FRAG) N(HASHES) [CERTREQ] }
+    IKE_SA_INIT request  { [N(COOKIE)] SAi1 KEi Ni N(NATD_S) N(NATD_D) N(FRAG) N(HASHES) [N(USE_PPK)] }
+    IKE_SA_INIT response { SAr1 KEr Nr N(NATD_S) N(NATD_D) N(FRAG) N(HASHES) [N(MULTIPLE_AUTH_SUPPORTED)] [N(USE_PPK)]
+                           [CERTREQ] }
 """
 
 from client.core.crypto import kex
@@ -15,7 +16,6 @@ from client.core.ikev2.natd import detect_nat, nat_detection
 from client.core.ikev2.payloads import KE, SA, Nonce, Notify, Payload
 from client.core.ikev2.proposal import proposal_name, verify_chosen
 from client.core.ikev2.proposal_types import ADDITIONAL
-from client.core.ikev2.redirect import RedirectedAway, new_gateway, redirected_from
 from client.model.cause import Cause
 
 MAX_RETRIES = 6              # cookies and other groups together, against a peer that plays (RFC 7296 §2.6.1)
@@ -66,9 +66,6 @@ class IkeSaInit:
                 raise ProtocolError(NotifyType.INVALID_KE_PAYLOAD, f"the gateway asks for group {group}")
             self._use_group(group)
             return False
-        if self._ctx.config.redirects and (redirect := message.notify(NotifyType.REDIRECT)):
-            gateway = new_gateway(redirect, self.nonce_i)
-            raise RedirectedAway(gateway)
         if error := next((n for n in message.notifies() if n.is_error), None):
             raise ProtocolError(error.type, "answer to IKE_SA_INIT")
         self._accept(message, raw)
@@ -101,6 +98,8 @@ class IkeSaInit:
         if chosen.additional and not ctx.peer.intermediate:
             raise InvalidSyntax("additional key exchanges were chosen, but not how to carry them")
         ctx.peer.childless = message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None
+        ctx.peer.multiple_auth = message.notify(NotifyType.MULTIPLE_AUTH_SUPPORTED) is not None
+        ctx.peer.ppk = message.notify(NotifyType.USE_PPK) is not None
         hashes = message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS)
         if hashes:
             ctx.peer.hashes = frozenset(
@@ -130,9 +129,8 @@ class IkeSaInit:
         payloads.append(Notify.of(NotifyType.SIGNATURE_HASH_ALGORITHMS, _OUR_HASHES))
         if any(t.type in ADDITIONAL for p in ctx.config.ike_proposals for t in p.transforms):
             payloads.append(Notify.of(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED))
-        if ctx.config.redirects:
-            payloads.append(redirected_from(ctx.config.redirected_from) if ctx.config.redirected_from
-                            else Notify.of(NotifyType.REDIRECT_SUPPORTED))
+        if ctx.config.ppk_id:
+            payloads.append(Notify.of(NotifyType.USE_PPK))          # RFC 8784 §3
         self.request = encode_plain(Message(sa.spi_i, bytes(8), ExchangeType.IKE_SA_INIT, initiator=True,
                                             response=False, message_id=0, payloads=tuple(payloads)))
 
