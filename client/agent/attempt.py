@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from client.agent.keys import Credential
 from client.core.eap.mschapv2 import MsChapV2
-from client.core.eap.packet import EapType
+from client.core.eap.packet import EapCode, EapType
 from client.core.eap.peer import EapPeer
 from client.model.cause import Cause, RoveError
 from client.model.profile import Profile
@@ -18,31 +18,75 @@ RATE_WINDOW = 60.0
 MAX_SIGNATURES = 8          # per profile and window; a connection needs one
 MAX_PSK_VALUES = 16         # per profile and window; a connection needs two
 REHEARSAL = bytes((1, 0, 0, 21, 16, *bytes(16)))    # an MSCHAPv2 Challenge without a name
+MAX_PPK_VALUES = 8          # per profile and window; a connection needs one
+PPK = "ppk"                 # in Attempt.secrets, beside the numbers of the rounds
 
 
 @dataclass
 class Attempt:
-    """One Prepare. ``secret`` is the password or PSK as typed; a key's passphrase is not kept."""
+    """One Prepare. ``secrets`` are passwords and pre-shared keys as typed, by the round (from 0) that they are for, or
+    PPK; a certificate's passphrase is not kept. ``eaps``: the conversations of the EAP rounds, in their order."""
 
     profile: Profile
     prepared_at: float
-    secret: str = field(default="", repr=False)
+    secrets: dict[int | str, str] = field(default_factory=dict, repr=False)
     credential: Credential | None = None
-    eap: EapPeer | None = field(default=None, repr=False)
-    tried: bool = False         # the gateway has seen something of the secret that it may count as a failure
-    accepted: bool = False
+    eaps: list[tuple[int, EapPeer]] = field(default_factory=list, repr=False)
+    _under_way: int = 0         # of eaps
+    _made: int = 0              # of eaps: so many have made their MSK
+    tried: bool = False         # the gateway has seen something of a secret that it may count as a failure
 
-    def start_eap(self, random: Callable[[int], bytes]) -> None:
-        """A new conversation. Raises EapError when the name or the password cannot be used."""
-        user, password, challenge = self.profile.user.identity, self.secret, random(16)
-        MsChapV2(user, password, challenge)     # says now what cannot work, before the gateway is troubled
-        self.eap = EapPeer(user, {EapType.MSCHAPV2: lambda: MsChapV2(user, password, challenge)})
+    @property
+    def accepted(self) -> bool:
+        """The gateway has proven to know all passwords, so they are right."""
+        return self._made == len(self.eaps) > 0
+
+    def start(self, random: Callable[[int], bytes]) -> None:
+        """New conversations, and keys that can be read. Raises RoveError when a name or a secret cannot be used: said
+        now, before the gateway is troubled."""
+        for index, each in enumerate(self.profile.user.rounds):
+            if each.auth == "psk":
+                psk_octets(self.secrets[index])
+            elif each.auth == "eap-mschapv2":
+                self.eaps.append((index, _mschapv2(each.identity, self.secrets[index], random(16))))
+        if self.profile.ike.ppk:
+            psk_octets(self.secrets[PPK], "post-quantum key")
+
+    @property
+    def psk(self) -> bytes:
+        index = next(index for index, each in enumerate(self.profile.user.rounds) if each.auth == "psk")
+        return psk_octets(self.secrets[index])
+
+    def eap(self, packet: bytes) -> tuple[int, EapPeer]:
+        """The round that this packet belongs to, and its conversation. A request after the MSK was made begins the
+        next one: EAP-Success need not come by here."""
+        if packet[:1] == bytes((EapCode.REQUEST,)) and self._under_way < self._made < len(self.eaps):
+            self._under_way += 1
+        return self.eaps[self._under_way]
+
+    @property
+    def eap_identity(self) -> str:
+        """What answers EAP-Identity in every round, empty where that depends."""
+        names = {each.identity for each in self.profile.user.rounds if each.auth.startswith("eap-")}
+        return names.pop() if len(names) == 1 else ""
+
+    def msk_made(self) -> None:
+        self._made = self._under_way + 1
 
     def rehearse(self) -> None:
         """What a method does for the first time takes milliseconds: while IKE_SA_INIT is on its way they are free."""
-        if self.eap is not None:
+        if self.eaps:
             MsChapV2("", "rehearsal", bytes(16)).process(REHEARSAL)
 
+    def forget(self) -> None:
+        self.secrets.clear()
+        self.eaps.clear()
+        self.credential = None
+
+
+def _mschapv2(user: str, password: str, challenge: bytes) -> EapPeer:
+    MsChapV2(user, password, challenge)
+    return EapPeer(user, {EapType.MSCHAPV2: lambda: MsChapV2(user, password, challenge)})
 
 @dataclass
 class RateLimit:
@@ -60,7 +104,7 @@ class RateLimit:
         self._times.append(now)
 
 
-def psk_octets(text: str) -> bytes:
+def psk_octets(text: str, what: str = "pre-shared key") -> bytes:
     """A pre-shared key as people write it: text, or ``0x`` and hex, or ``0s`` and Base64 (as swanctl).
 
     Raises RoveError (CREDENTIAL_UNUSABLE).
@@ -74,7 +118,7 @@ def psk_octets(text: str) -> bytes:
             octets = text.encode()
     except (ValueError, binascii.Error):
         # not chained: the other error quotes what was typed
-        raise RoveError(Cause.CREDENTIAL_UNUSABLE, "the pre-shared key is not valid hex or Base64") from None
+        raise RoveError(Cause.CREDENTIAL_UNUSABLE, f"the {what} is not valid hex or Base64") from None
     if not octets:
-        raise RoveError(Cause.CREDENTIAL_UNUSABLE, "the pre-shared key is empty")
+        raise RoveError(Cause.CREDENTIAL_UNUSABLE, f"the {what} is empty")
     return octets

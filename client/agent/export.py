@@ -41,7 +41,7 @@ class AgentExport:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._calls: dict[str, Callable[..., Awaitable[list[Any]]]] = {
             "Prepare": self._prepare, "SignIkeAuth": self._sign_ike_auth, "PskAuth": self._psk_auth,
-            "Eap": self._eap, "Cancel": self._cancel}
+            "PpkMix": self._ppk_mix, "Eap": self._eap, "Cancel": self._cancel}
 
     async def start(self) -> None:
         """Before RegisterAgent. Raises DBusError when the bus refuses to tell who owns names."""
@@ -142,6 +142,9 @@ class AgentExport:
 
     async def _psk_auth(self, name: str, prf: str, octets: bytes) -> list[Any]:
         return [await self._service.psk_auth(name, prf, octets)]
+
+    async def _ppk_mix(self, name: str, prf: str, sk_d: bytes, sk_pi: bytes, sk_pr: bytes) -> list[Any]:
+        return list(await self._service.ppk_mix(name, prf, sk_d, sk_pi, sk_pr))
 
     async def _eap(self, name: str, packet: bytes) -> list[Any]:
         return list(await self._service.eap(name, packet))

@@ -1,5 +1,8 @@
 """What roved may ask the agent to sign or to MAC: IKE AUTH, and nothing that could be anything else."""
 
+from collections.abc import Sequence
+
+from client.core.crypto.prf import prf_row
 from client.core.ikev2.constants import ExchangeType
 from client.core.ikev2.errors import ProtocolError
 from client.core.ikev2.message import parse_plain
@@ -35,6 +38,12 @@ def check_psk_request(prf: str, octets: bytes) -> None:
     """Raises RoveError (NOT_AUTHORISED)."""
     if prf not in PSK_PRFS or not 28 <= len(octets) <= MAX_PSK_OCTETS:
         raise _refused("no PRF and octets of IKE AUTH")
+
+
+def check_ppk_request(prf: str, keys: Sequence[bytes]) -> None:
+    """Raises RoveError (NOT_AUTHORISED) unless ``keys`` are SK_d, SK_pi and SK_pr as this PRF has them."""
+    if prf not in PSK_PRFS or any(len(key) != prf_row(prf).key_len for key in keys):
+        raise _refused("no PRF and keys of an IKE_SA")
 
 
 def _refused(why: str) -> RoveError:

@@ -7,11 +7,13 @@ from enum import Enum
 from typing import Protocol
 
 MAX_SECRET = 4096
+MAX_LINES = 16
 
 
 class PromptKind(Enum):
     PASSWORD = "password"  # noqa: S105 - a kind, not one
     PSK = "psk"
+    PPK = "ppk"
     PASSPHRASE = "passphrase"  # noqa: S105
 
 
@@ -24,10 +26,12 @@ class SecretUsedUp(PromptCancelled):
 
 
 class Prompter(Protocol):
-    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None) -> str:
+    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None,
+                     again: bool = False) -> str:
         """Asks for one secret; cancelling the task takes the prompt away. Raises PromptCancelled.
 
-        ``text`` is ours; ``gateway_words`` (printable, bounded) must be shown as the gateway's.
+        ``text`` is ours; ``gateway_words`` (printable, bounded) must be shown as the gateway's. ``again``: the
+        last answer was refused.
         """
         ...
 
@@ -39,7 +43,8 @@ class TerminalPrompter:
         self._path = path
         self._busy = asyncio.Lock()
 
-    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None) -> str:
+    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None,
+                     again: bool = False) -> str:
         async with self._busy:
             try:
                 terminal = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
@@ -54,21 +59,38 @@ class TerminalPrompter:
 
 
 class FdPrompter:
-    """One line from a descriptor (``--password-fd N``), handed out once: a refused secret is not tried again."""
+    """Lines from a descriptor (``--password-fd N``), one for each question and none for a question that was answered:
+    a refused secret is not tried again, and the next line is for something else."""
 
     def __init__(self, fd: int) -> None:
         """Owns ``fd`` from now on. Raises OSError when it is not open: make this before any event loop,
         which would take a free number for itself."""
         os.set_inheritable(fd, False)
         self._fd: int | None = fd
+        self._answered: set[tuple[PromptKind, str]] = set()
+        self._reading = asyncio.Lock()
 
-    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None) -> str:
+    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None,
+                     again: bool = False) -> str:
+        async with self._reading:
+            if again or self._fd is None or (kind, text) in self._answered:
+                raise SecretUsedUp("the secret from the file descriptor has been used")
+            first = not self._answered
+            self._answered.add((kind, text))
+            try:
+                line = await _read_line(self._fd)
+            except BaseException:
+                self._close()
+                raise
+            if not line.endswith(b"\n") or len(self._answered) == MAX_LINES:
+                self._close()
+            if not line and not first:
+                raise SecretUsedUp(f"the file descriptor has no line for this: {text}")
+            return _decoded(line)
+
+    def _close(self) -> None:
         fd, self._fd = self._fd, None
-        if fd is None:
-            raise SecretUsedUp("the secret from the file descriptor has been used")
-        try:
-            return _decoded(await _read_line(fd))
-        finally:
+        if fd is not None:
             os.close(fd)
 
 

@@ -1,4 +1,4 @@
-"""The agent: Prepare, SignIkeAuth, PskAuth, Eap, Cancel. It holds the secrets; roved gets only what they make.
+"""The agent: Prepare, SignIkeAuth, PskAuth, PpkMix, Eap, Cancel. It holds the secrets; roved gets only what they make.
 
 It trusts its caller (``export`` lets only roved in) no further than these methods go: it signs nothing but
 IKE AUTH, with the key of the profile that was prepared, a few times a minute.
@@ -13,10 +13,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from client.agent.attempt import MAX_PSK_VALUES, MAX_SIGNATURES, VALID_FOR, Attempt, RateLimit, psk_octets
+from client.agent.attempt import (
+    MAX_PPK_VALUES,
+    MAX_PSK_VALUES,
+    MAX_SIGNATURES,
+    PPK,
+    VALID_FOR,
+    Attempt,
+    RateLimit,
+    psk_octets,
+)
 from client.agent.credentials import stored_file
 from client.agent.keys import load_credential
-from client.agent.limits import check_psk_request, check_signature_request
+from client.agent.limits import check_ppk_request, check_psk_request, check_signature_request
 from client.agent.prompts import PromptCancelled, Prompter, PromptKind, SecretUsedUp
 from client.core.eap.packet import EapError
 from client.core.ikev2 import auth
@@ -61,7 +70,7 @@ class AgentService:
         self._attempts: dict[str, Attempt] = {}
         self._running: dict[str, asyncio.Task[Attempt]] = {}
         self._limits: dict[tuple[str, str], RateLimit] = {}
-        self._refusals: dict[str, tuple[str, str]] = {}     # profile → why, the gateway's words; for the next prompt
+        self._refusals: dict[str, tuple[int, str, str]] = {}    # profile → round, why, the gateway's words
         self._asking = asyncio.Lock()
         self._expiries: dict[str, asyncio.TimerHandle] = {}
 
@@ -75,7 +84,7 @@ class AgentService:
             raise RoveError(Cause.BAD_SETTINGS, str(error)) from error
         if profile.name != name:
             raise RoveError(Cause.BAD_SETTINGS, "the profile bears another name")
-        held = self._reusable_secret(profile, reason)
+        held = self._reusable_secrets(profile, reason)
         await self._drop(name)
         if len(self._running) + len(self._attempts) >= MAX_PROFILES:
             raise RoveError(Cause.NOT_AUTHORISED, f"more than {MAX_PROFILES} connections at once")
@@ -96,9 +105,9 @@ class AgentService:
         self._keep(name, attempt)
         asyncio.get_running_loop().call_soon(attempt.rehearse)
         if attempt.credential is None:
-            return Prepared(eap_identity=profile.user.identity if attempt.eap else "")
+            return Prepared(eap_identity=attempt.eap_identity)
         return Prepared(attempt.credential.certificates, attempt.credential.signer.algorithms,
-                        attempt.credential.subject)
+                        attempt.credential.subject, attempt.eap_identity)
 
     async def sign_ike_auth(self, name: str, ike_sa_init: bytes, nonce_r: bytes, maced_id: bytes, int_auth: bytes,
                             algorithm: str) -> bytes:
@@ -117,26 +126,34 @@ class AgentService:
         attempt = self._attempt(name, "psk")
         check_psk_request(prf, octets)
         self._limit(name, "psk", MAX_PSK_VALUES)
-        return auth.psk_auth(prf, psk_octets(attempt.secret), octets)
+        return auth.psk_auth(prf, attempt.psk, octets)
+
+    async def ppk_mix(self, name: str, prf: str, sk_d: bytes, sk_pi: bytes, sk_pr: bytes) -> tuple[bytes, ...]:
+        """SK_d, SK_pi and SK_pr with the post-quantum pre-shared key in them (RFC 8784 §3)."""
+        attempt = self._attempt(name, PPK)
+        check_ppk_request(prf, (sk_d, sk_pi, sk_pr))
+        self._limit(name, "ppk", MAX_PPK_VALUES)
+        return auth.mix_ppk(prf, psk_octets(attempt.secrets[PPK]), (sk_d, sk_pi, sk_pr))
 
     async def eap(self, name: str, packet: bytes) -> tuple[bytes, bytes]:
         """One EAP packet of the gateway → (response or empty, MSK or empty)."""
         attempt = self._attempt(name, "eap-mschapv2")
-        assert attempt.eap is not None
         attempt.tried = True
+        index, conversation = attempt.eap(packet)
         try:
-            result = attempt.eap.receive(packet)
+            result = conversation.receive(packet)
         except EapError as error:
             if error.cause is Cause.USER_REFUSED:
-                self._refusals.setdefault(name, (error.detail, ""))
+                self._refusals.setdefault(name, (index, error.detail, ""))
             self._forget(name)
             raise
         if result.refused:
-            self._refusals[name] = (result.refused, result.notice)
-            attempt.secret = ""         # refused: not to be used again, not even by a faulty retry
+            self._refusals[name] = (index, result.refused, result.notice)
+            attempt.secrets.pop(index, None)    # refused: not to be used again, not even by a faulty retry
         if result.notice:
             self._on_notice(name, result.notice)
-        attempt.accepted = attempt.accepted or result.msk is not None
+        if result.msk is not None:
+            attempt.msk_made()
         return result.response, result.msk or b""
 
     async def cancel(self, name: str) -> None:
@@ -152,35 +169,37 @@ class AgentService:
 
     # --- asking ---
 
-    async def _gather(self, profile: Profile, held: str) -> Attempt:
-        attempt = Attempt(profile, self._clock())
+    async def _gather(self, profile: Profile, held: dict[int | str, str]) -> Attempt:
+        """Whatever the rounds need, in their order, and the PPK after them."""
+        attempt = Attempt(profile, self._clock(), held)
         try:
-            if profile.user.auth == "certificate":
-                await self._load(attempt)
-            elif held:
-                attempt.secret = held
-            else:
-                await self._ask_secret(attempt)
+            for index, each in enumerate(profile.user.rounds):
+                if each.auth == "certificate":
+                    await self._load(attempt)
+                elif index not in attempt.secrets:
+                    kind, what = ((PromptKind.PSK, "Pre-shared key") if each.auth == "psk"
+                                  else (PromptKind.PASSWORD, f"Password of {each.identity}"))
+                    attempt.secrets[index] = await self._ask_secret(profile, index, kind, what)
+            if profile.ike.ppk and PPK not in attempt.secrets:
+                attempt.secrets[PPK] = await self._ask_secret(
+                    profile, None, PromptKind.PPK, f"Post-quantum key {profile.ike.ppk}")
         except SecretUsedUp as error:
             raise RoveError(Cause.CREDENTIAL_UNUSABLE, str(error)) from error
         except PromptCancelled as error:
             raise RoveError(Cause.PROMPT_CANCELLED, str(error)) from error
-        if profile.user.auth == "eap-mschapv2":
-            attempt.start_eap(self._random)
-        elif profile.user.auth == "psk":
-            psk_octets(attempt.secret)
+        attempt.start(self._random)
         attempt.prepared_at = self._clock()
         return attempt
 
-    async def _ask_secret(self, attempt: Attempt) -> None:
-        profile = attempt.profile
-        kind, what = ((PromptKind.PSK, "Pre-shared key") if profile.user.auth == "psk"
-                      else (PromptKind.PASSWORD, f"Password of {profile.user.identity}"))
-        why, words = self._refusals.pop(profile.name, ("", ""))
-        before = f"The last one was refused: {why}. " if why else ""
+    async def _ask_secret(self, profile: Profile, index: int | None, kind: PromptKind, what: str) -> str:
+        refused, why, words = self._refusals.get(profile.name, (None, "", ""))
+        again = refused is not None and refused == index
+        if again:
+            del self._refusals[profile.name]
+        before = f"The last one was refused: {why}. " if again else ""
         async with self._asking:
-            attempt.secret = await self._prompter.secret(kind, f"{before}{what} for {profile.name}",
-                                                         gateway_words=words or None)
+            return await self._prompter.secret(kind, f"{before}{what} for {profile.name}",
+                                               gateway_words=words if again and words else None, again=again)
 
     async def _load(self, attempt: Attempt) -> None:
         profile = attempt.profile
@@ -198,23 +217,24 @@ class AgentService:
 
     # --- holding ---
 
-    def _reusable_secret(self, profile: Profile, reason: str) -> str:
+    def _reusable_secrets(self, profile: Profile, reason: str) -> dict[int | str, str]:
         """What this very profile's attempt was given and no gateway refused; else empty.
 
-        A refused PSK ends the attempt by ``cancel``. A password that was tried must have been accepted, and holds
+        A refused PSK ends the attempt by ``cancel``. Passwords that were tried must all have been accepted, and hold
         until the user starts anew: another try might lock the account.
         """
         held = self._attempts.get(profile.name)
         if held is None or held.profile != profile or self._clock() - held.prepared_at >= VALID_FOR:
-            return ""
-        return held.secret if not held.tried or (held.accepted and reason != "connect") else ""
+            return {}
+        return dict(held.secrets) if not held.tried or (held.accepted and reason != "connect") else {}
 
     def _attempt(self, name: str, method: str) -> Attempt:
+        """``method``: one of AUTH_METHODS, or PPK."""
         attempt = self._attempts.get(name)
         if attempt and self._clock() - attempt.prepared_at >= VALID_FOR:
             self._forget(name)
             attempt = None
-        if attempt is None or attempt.profile.user.auth != method:
+        if attempt is None or not (attempt.profile.ike.ppk if method == PPK else attempt.profile.user.has(method)):
             raise RoveError(Cause.NOT_AUTHORISED, "nothing was prepared for this")
         return attempt
 
@@ -230,7 +250,7 @@ class AgentService:
         if expiry := self._expiries.pop(name, None):
             expiry.cancel()
         if attempt := self._attempts.pop(name, None):
-            attempt.secret, attempt.credential, attempt.eap = "", None, None
+            attempt.forget()
 
     async def _drop(self, name: str) -> None:
         self._forget(name)

@@ -40,8 +40,6 @@ METHODS = {row.name: row for row in (
            "name, timeout in s (0 = none): starts; progress comes as events. The caller's agent is asked first"),
     Method("Disconnect", "s", "", ACTION_CONNECT, "name, or empty for all own; returns when the host is clean"),
     Method("Rekey", "ss", "", ACTION_CONNECT, 'name, "child" or "ike"'),
-    Method("Reauthenticate", "s", "", ACTION_CONNECT,
-           "name: log in again beside the connection in use; what that needs is asked of the caller's agent"),
     Method("Status", "s", "s", ACTION_STATUS, "name or empty → the JSON of rove status --json"),
     Method("Subscribe", "", "", ACTION_STATUS, "from now on Event signals come to this caller, unicast"),
     Method("Unsubscribe", "", "", ACTION_STATUS, ""),
@@ -69,6 +67,8 @@ AGENT_METHODS = {row.name: row for row in (
     Method("SignIkeAuth", "sayayayays", "ay", "",
            "profile, IKE_SA_INIT message, Nr, MACedID, IntAuth, algorithm (auth.SIGNATURES key) → raw signature"),
     Method("PskAuth", "ssay", "ay", "", "profile, PRF name, octets → prf(prf(PSK, key pad), octets)"),
+    Method("PpkMix", "ssayayay", "ayayay", "",
+           "profile, PRF name, SK_d, SK_pi, SK_pr → each as prf+ (PPK, itself)"),
     Method("Eap", "say", "ayay", "", "profile, EAP packet from the gateway → (response or empty, MSK or empty); "
            "not asked for EAP-Identity and EAP-Success, whose answers are known from Prepare and from the MSK"),
     Method("Cancel", "s", "", "", "profile: end of the attempt or of the prompt; forget what it held"),

@@ -96,7 +96,8 @@ def _connect(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--timeout", metavar="S", type=seconds, default=DEFAULT_TIMEOUT,
                      help="give up after S seconds, not counting prompts; 0: never (default: %(default)g)")
     sub.add_argument("--password-fd", metavar="N", type=descriptor,
-                     help="read the password, pre-shared key or passphrase as one line from file descriptor N")
+                     help="read the password, pre-shared key or passphrase as one line from file descriptor N; "
+                          "several secrets as several lines, in the order of user.auth")
 
 
 def _disconnect(sub: argparse.ArgumentParser) -> None:
@@ -106,14 +107,6 @@ def _disconnect(sub: argparse.ArgumentParser) -> None:
 def _rekey(sub: argparse.ArgumentParser) -> None:
     _name(sub)
     sub.add_argument("--ike", action="store_true", help="renew the IKE SA instead of the tunnel's keys")
-
-
-def _reauth(sub: argparse.ArgumentParser) -> None:
-    _name(sub)
-    sub.add_argument("--timeout", metavar="S", type=seconds, default=DEFAULT_TIMEOUT,
-                     help="stop waiting after S seconds; 0: never (default: %(default)g)")
-    sub.add_argument("--password-fd", metavar="N", type=descriptor,
-                     help="read the password, pre-shared key or passphrase as one line from file descriptor N")
 
 
 def _nothing(sub: argparse.ArgumentParser) -> None:
@@ -143,7 +136,6 @@ COMMANDS: tuple[Command, ...] = (
             "  pass show vpn | rove connect work --password-fd 0"),
     Command("disconnect", "control", "end a connection, or all of them", _disconnect),
     Command("rekey", "control", "renew the keys now", _rekey),
-    Command("reauth", "control", "log in again, beside the connection in use", _reauth),
     Command("agent", "agent", "stay, and ask for secrets on this terminal when needed", _nothing),
     Command("status", "status", "show the connections", _status,
             "  rove status\n  rove status work --json | jq .connections[0].state"),

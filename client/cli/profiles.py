@@ -17,6 +17,8 @@ from client.texts import plain, state_text
 if TYPE_CHECKING:
     from client.importers import Imported
 
+_TRUSTED = {"system": "the system's authorities", "eap": "the EAP method alone"}
+
 
 def run_import(options: argparse.Namespace) -> int:
     """--check needs no roved."""
@@ -145,7 +147,7 @@ def _summary(screen: Screen, imported: "Imported") -> None:
     screen.labelled([
         ("gateway", ", ".join(profile.gateway.address)),
         ("must be", profile.gateway.identity),
-        ("trusts", "the system's authorities" if isinstance(trust, str) else f"{len(trust)} certificate(s) of its own"),
+        ("trusts", _TRUSTED[trust] if isinstance(trust, str) else f"{len(trust)} certificate(s) of its own"),
         ("login", profile.user.auth + (f" as {profile.user.identity}" if profile.user.identity else "")),
         ("carries", ways),
         *((("copied" if index == 0 else "", file.name)) for index, file in enumerate(imported.credentials))])

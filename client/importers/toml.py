@@ -102,7 +102,7 @@ def _trust(tree: Mapping[str, Any], folder: Path | None, problems: list[str]) ->
     gateway = tree.get("gateway")
     trust = gateway.get("trust", "system") if isinstance(gateway, dict) else "system"
     items = [trust] if isinstance(trust, str) else trust
-    if trust == "system" or not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+    if trust in ("system", "eap") or not isinstance(items, list) or not all(isinstance(item, str) for item in items):
         return {}       # nothing to copy in, or check_tree says what is wrong
     found: list[str] = []
     for item in items:

@@ -15,6 +15,11 @@ VERSION = 1
 MAX_BYTES = 256 * 1024
 MAX_DOTS = 512           # in one line: tomllib needs time and memory with the square of a dotted key's parts
 AUTH_METHODS = ("psk", "certificate", "eap-mschapv2")
+MAX_ROUNDS = 4           # authentications one after the other (RFC 4739)
+_ONCE = ("psk", "certificate")      # a profile has one key and one certificate
+# EAP methods that prove the gateway as well as the user, make a key, and give nobody who plays the gateway the means to
+# guess a password (RFC 5998 §4): by these alone a gateway may prove itself.
+EAP_ONLY_METHODS = ("eap-tls", "eap-ttls")
 _LATER_AUTH = ("smartcard", "eap-md5", "eap-gtc", "eap-tls")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
@@ -32,16 +37,38 @@ class ProfileError(ValueError):
 class Gateway:
     address: tuple[str, ...]
     identity: str
-    trust: str | tuple[str, ...]         # "system", or PEM texts
+    trust: str | tuple[str, ...]         # "system", "eap" (RFC 5998), or PEM texts
+
+
+@dataclass(frozen=True)
+class Round:
+    """One authentication of the user."""
+
+    auth: str                            # one of AUTH_METHODS
+    identity: str
+    ike_identity: str
+    own: bool = True                     # are the identities meant for this very round, not for all of them?
 
 
 @dataclass(frozen=True)
 class User:
-    auth: str                            # one of AUTH_METHODS
-    identity: str
-    ike_identity: str
+    rounds: tuple[Round, ...]            # 1 to MAX_ROUNDS
     certificate: str                     # a path for the front end; roved never opens it
     key: str
+
+    @property
+    def auth(self) -> str:
+        """The methods as people read them: "psk", "certificate, eap-mschapv2"."""
+        return ", ".join(each.auth for each in self.rounds)
+
+    @property
+    def identity(self) -> str:
+        """The names as people read them."""
+        return ", ".join(dict.fromkeys(each.identity for each in self.rounds if each.identity))
+
+    def has(self, auth: str) -> bool:
+        """Is this one of the methods?"""
+        return any(each.auth == auth for each in self.rounds)
 
 
 @dataclass(frozen=True)
@@ -71,8 +98,7 @@ class Ike:
     dpd: float
     mobike: bool
     fragmentation: bool
-    renew: str                           # "reauth" | "rekey"
-    reauth: float
+    ppk: str                             # the identity of a post-quantum pre-shared key (RFC 8784), or empty
 
 
 @dataclass(frozen=True)
@@ -104,17 +130,33 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
     values = _checked(tree)
     gateway = Gateway(values["gateway.address"], values["gateway.identity"] or values["gateway.address"][0],
                       values["gateway.trust"])
-    user = User(*(values[f"user.{k}"] for k in ("auth", "identity", "ike_identity", "certificate", "key")))
-    if user.auth == "certificate" and not user.certificate:
+    user = User(_rounds(values), values["user.certificate"], values["user.key"])
+    if user.has("certificate") and not user.certificate:
         raise ProfileError("user.certificate is missing: auth = \"certificate\" needs a PKCS#12 or PEM file")
-    if user.auth != "certificate" and not user.identity:
-        raise ProfileError(f"user.identity is missing: auth = \"{user.auth}\" needs the user's name")
-    values["ike.renew"] = values["ike.renew"] or ("rekey" if user.auth == "psk" else "reauth")
+    for each in user.rounds:
+        if each.auth != "certificate" and not each.identity:
+            raise ProfileError(f"user.identity is missing: auth = \"{each.auth}\" needs the user's name")
+    if gateway.trust == "eap" and user.rounds[0].auth.split("/")[0] not in EAP_ONLY_METHODS:
+        raise ProfileError(f"gateway.trust: \"eap\" is for {' and '.join(EAP_ONLY_METHODS)} alone; with "
+                           f"{user.rounds[0].auth} whoever plays the gateway could guess the password or learn it")
     ike = Ike(*(values[f"ike.{k}"] for k in ("proposals", "esp_proposals", "pfs", "lifetime", "child_lifetime",
-                                             "dpd", "mobike", "fragmentation", "renew", "reauth")))
+                                             "dpd", "mobike", "fragmentation", "ppk")))
     return Profile(values["name"], gateway, user,
                    Tunnel(values["tunnel.remote"], values["tunnel.exclude"], values["tunnel.lan"]),
                    Dns(values["dns.mode"], values["dns.domains"]), ike)
+
+
+def _rounds(values: Mapping[str, Any]) -> tuple[Round, ...]:
+    """One identity is for all rounds; a list has one for each."""
+    methods = values["user.auth"]
+    columns: list[tuple[str, ...]] = []
+    for key in ("user.identity", "user.ike_identity"):
+        texts: tuple[str, ...] = values[key]
+        if len(texts) not in (1, len(methods)):
+            raise ProfileError(f"{key}: must be one text, or a list of as many as user.auth has ({len(methods)})")
+        columns.append(texts if len(texts) == len(methods) else texts * len(methods))
+    own = len(methods) == 1 or len(values["user.identity"]) > 1
+    return tuple(Round(auth, name, ike_name, own) for auth, name, ike_name in zip(methods, *columns, strict=True))
 
 
 def check_name(name: str) -> str:
@@ -191,11 +233,11 @@ def _remote(value: Any) -> tuple[IpNetwork, ...]:
 
 
 def _trust(value: Any) -> str | tuple[str, ...]:
-    if value == "system":
-        return "system"
+    if value in ("system", "eap"):
+        return str(value)
     items = _list(value, 64)
     if not items or not all(isinstance(item, str) and len(item) < 64 * 1024 for item in items):
-        raise ValueError('must be "system" or a list of CA certificates')
+        raise ValueError('must be "system", "eap" or a list of CA certificates')
     return tuple(items)
 
 
@@ -219,11 +261,26 @@ def _choice(*allowed: str) -> Callable[[Any], str]:
     return check
 
 
-def _auth(value: Any) -> str:
-    if isinstance(value, list) or value in _LATER_AUTH or (
-            isinstance(value, str) and value.startswith(("eap-ttls/", "eap-peap/"))):
-        raise ValueError(f"{value!r} is not available in this version")
-    return _choice(*AUTH_METHODS)(value)
+def _auth(value: Any) -> tuple[str, ...]:
+    methods = _list(value, MAX_ROUNDS)
+    if not methods:
+        raise ValueError("must name at least one method")
+    for method in methods:
+        if method in _LATER_AUTH or (isinstance(method, str) and method.startswith(("eap-ttls/", "eap-peap/"))):
+            raise ValueError(f"{method!r} is not available in this version")
+        if _choice(*AUTH_METHODS)(method) in _ONCE and methods.count(method) > 1:
+            raise ValueError(f"{method!r} can be there once")
+    return tuple(methods)
+
+
+def _for_rounds(value: Any) -> tuple[str, ...]:
+    return tuple(_text(item) for item in _list(value, MAX_ROUNDS)) or ("",)
+
+
+def _ppk_id(value: Any) -> str:
+    if len(_text(value).encode(errors="surrogatepass")) > 256 or not _text(value).isprintable():
+        raise ValueError("must be the name of a key, at most 256 octets")
+    return str(value)
 
 
 def _later(neutral: Any) -> Callable[[Any], Any]:
@@ -246,8 +303,8 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "gateway.pin": (_later(""), ""),
     "gateway.revocation": (_later("off"), "off"),
     "user.auth": (_auth, _REQUIRED),
-    "user.identity": (_text, ""),
-    "user.ike_identity": (_text, ""),
+    "user.identity": (_for_rounds, ""),
+    "user.ike_identity": (_for_rounds, ""),
     "user.certificate": (_text, ""),
     "user.key": (_text, ""),
     "user.aaa": (_later({}), {}),
@@ -261,13 +318,13 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "ike.pfs": (_text, "auto"),
     "ike.lifetime": (_duration(10, 7 * 86400), "4h"),
     "ike.child_lifetime": (_duration(10, 7 * 86400), "1h"),
-    "ike.renew": (_choice("reauth", "rekey", ""), ""),      # "": by user.auth
-    "ike.reauth": (_duration(20, 7 * 86400), "8h"),
+    "ike.renew": (_later("rekey"), "rekey"),
+    "ike.reauth": (_later("off"), "off"),
     "ike.dpd": (_duration(1, 3600), "30s"),
     "ike.mobike": (_flag, True),
     "ike.fragmentation": (_flag, True),
     "ike.legacy": (_later("off"), "off"),
-    "ike.ppk": (_later(""), ""),
+    "ike.ppk": (_ppk_id, ""),
     "roaming.transports": (_later(["udp"]), ["udp"]),
     "roaming.tcp_port": (_later(4500), 4500),
     "policy.autoconnect": (_later(False), False),

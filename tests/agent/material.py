@@ -27,7 +27,8 @@ class Answers:
     shown: asyncio.Event = field(default_factory=asyncio.Event)
     withdrawn: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None) -> str:
+    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None,
+                     again: bool = False) -> str:
         self.asked.append((kind, text, gateway_words))
         answer = self.answers.pop(0) if self.answers else PromptCancelled("nobody")
         if isinstance(answer, Exception):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from client.agent.prompts import FdPrompter, PromptCancelled, PromptKind, SecretUsedUp, TerminalPrompter
+from client.agent.prompts import MAX_LINES, FdPrompter, PromptCancelled, PromptKind, SecretUsedUp, TerminalPrompter
 
 
 @pytest.fixture
@@ -105,12 +105,39 @@ def test_one_line_is_read_once(data: bytes, secret: str) -> None:
         from_fd(prompter)
 
 
-def test_the_fd_may_be_a_file_and_is_closed(tmp_path: Path) -> None:
+def test_the_fd_may_be_a_file_and_is_closed_at_its_end(tmp_path: Path) -> None:
     (tmp_path / "pw").write_text("from a file\n")
     fd = os.open(tmp_path / "pw", os.O_RDONLY)
-    assert from_fd(FdPrompter(fd)) == "from a file"
+    prompter = FdPrompter(fd)
+    assert from_fd(prompter) == "from a file"
+    with pytest.raises(SecretUsedUp, match="no line for this: Post-quantum key"):
+        asyncio.run(prompter.secret(PromptKind.PPK, "Post-quantum key"))
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
+
+
+def test_each_question_gets_a_line_and_none_gets_two() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"key\npassword\nleft over\n")      # and the pipe stays open: nobody waits for what will not come
+    prompter = FdPrompter(reader)
+    assert from_fd(prompter) == "key"
+    assert asyncio.run(prompter.secret(PromptKind.PASSWORD, "Password")) == "password"
+    for kind, text, again in ((PromptKind.PSK, "Key", False), (PromptKind.PASSWORD, "Password", False),
+                              (PromptKind.PASSWORD, "The last one was refused. Password", True)):
+        with pytest.raises(SecretUsedUp, match="has been used"):
+            asyncio.run(prompter.secret(kind, text, again=again))
+    os.close(writer)
+
+
+def test_lines_are_bounded() -> None:
+    reader, writer = os.pipe()
+    os.write(writer, b"x\n" * (MAX_LINES + 1))
+    prompter = FdPrompter(reader)
+    for number in range(MAX_LINES):
+        assert asyncio.run(prompter.secret(PromptKind.PASSWORD, f"Password {number}")) == "x"
+    with pytest.raises(SecretUsedUp):
+        from_fd(prompter)
+    os.close(writer)
 
 
 @pytest.mark.parametrize("data", [b"", b"\n", b"x" * 5000, b"\xff\n"])

@@ -151,10 +151,6 @@ class AgentSession:
         self._eap_identity = ""
         self._msk = b""
 
-    def prefer(self, sender: str) -> None:
-        """From now on this caller's agent, where it has one, is asked first."""
-        self._connect_sender = sender
-
     async def prepare(self, reason: str, deadline: float) -> Prepared:
         """Ask for what is missing now; ``reason`` "connect"|"reconnect"|"reauth", ``deadline`` in s from now.
 
@@ -192,6 +188,12 @@ class AgentSession:
         """prf(prf(PSK, "Key Pad for IKEv2"), octets): RFC 7296 §2.15."""
         return _octets(await self._ask("PskAuth", prf, octets), range(16, 65), "PskAuth")
 
+    async def ppk_mix(self, prf: str, sk_d: bytes, sk_pi: bytes, sk_pr: bytes) -> tuple[bytes, bytes, bytes]:
+        """Each as prf+ (PPK, itself), as long as it was: RFC 8784 §3."""
+        mixed = await self._ask("PpkMix", prf, sk_d, sk_pi, sk_pr)
+        d, i, r = (_octets(new, (len(old),), "PpkMix") for new, old in zip(mixed, (sk_d, sk_pi, sk_pr), strict=True))
+        return d, i, r
+
     async def eap(self, packet: bytes, patience: float = ANSWER_TIMEOUT) -> EapAnswer:
         """A larger ``patience`` where the method may prompt (in s)."""
         if (known := self._known_answer(packet)) is not None:
@@ -209,7 +211,8 @@ class AgentSession:
         if identity and packet[:1] == b"\x01" and packet[2:] == b"\0\5\1":       # Request, of 5 octets, Identity
             return EapAnswer(b"\2" + packet[1:2] + (5 + len(identity)).to_bytes(2, "big") + b"\1" + identity, b"")
         if self._msk and packet[:1] == b"\3" and packet[2:] == b"\0\4":           # Success
-            return EapAnswer(b"", self._msk)
+            msk, self._msk = self._msk, b""     # for one conversation: another round makes its own
+            return EapAnswer(b"", msk)
         return None
 
     def cancel(self) -> None:

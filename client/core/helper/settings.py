@@ -9,7 +9,7 @@ from client.core.datapath.base import InboundSa, OutboundSa, Selector
 from client.core.helper.agents import Prepared
 from client.core.ikev2.auth import SIGNATURES
 from client.core.ikev2.constants import IdType, ProtocolId, TransformType
-from client.core.ikev2.events import ChildSaInfo, EngineConfig, IpInterface, VirtualIps
+from client.core.ikev2.events import AuthRound, ChildSaInfo, EngineConfig, IpInterface, VirtualIps
 from client.core.ikev2.identity import identity_from_text
 from client.core.ikev2.proposal import (
     DEFAULT_ESP,
@@ -21,10 +21,11 @@ from client.core.ikev2.proposal import (
 )
 from client.core.ikev2.traffic_selector import TrafficSelector
 from client.core.pki.certificate import BadCertificate, parse_certificate
+from client.core.pki.identity import names_identity
 from client.core.pki.trust import ca_key_hashes
 from client.core.platform.host import HostConfig, RemoteNetwork
 from client.model.cause import Cause, RoveError
-from client.model.profile import Profile
+from client.model.profile import Profile, Round
 
 TUN_MTU = 1400           # octets: an inner packet of this size fits 1500 with ESP in UDP over IPv4 or IPv6
 JITTER = 0.1             # of a lifetime, downwards, so that a fleet does not rekey as one
@@ -34,17 +35,17 @@ _AUTH = {"psk": "psk", "certificate": "certificate", "eap-mschapv2": "eap"}
 
 
 def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], bytes],
-                  previous: Sequence[IpInterface] = (), *, alone: bool = False) -> EngineConfig:
-    """Raises RoveError(BAD_SETTINGS), which names the key. ``alone``: no IKE_SA of this identity is alive here."""
+                  previous: Sequence[IpInterface] = ()) -> EngineConfig:
+    """Raises RoveError(BAD_SETTINGS), which names the key."""
     ike, user = profile.ike, profile.user
     try:
-        local = _own_identity(user.ike_identity or user.identity, prepared)
+        rounds = tuple(AuthRound(_AUTH[each.auth], _own_identity(each, prepared)) for each in user.rounds)
         remote = identity_from_text(profile.gateway.identity)
     except BadCertificate as error:
         raise RoveError(Cause.CREDENTIAL_UNUSABLE, str(error)) from error
     except ValueError as error:
         raise RoveError(Cause.BAD_SETTINGS, f"identity: {error}") from error
-    if user.auth == "certificate" and not prepared.certificates:
+    if user.has("certificate") and not prepared.certificates:
         raise RoveError(Cause.CREDENTIAL_UNUSABLE, "the agent has no certificate for this profile")
     unknown = [name for name in prepared.signatures if name not in SIGNATURES]
     if unknown:
@@ -57,26 +58,36 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
     return EngineConfig(
         ike_proposals=_proposals("ike.proposals", ike.proposals, ProtocolId.IKE) or DEFAULT_IKE,
         esp_proposals=_proposals("ike.esp_proposals", ike.esp_proposals, ProtocolId.ESP) or DEFAULT_ESP,
-        local_id=local, remote_id=remote, auth=_AUTH[user.auth],
+        local_id=rounds[0].local_id, remote_id=remote, auth=rounds[0].auth, further_rounds=rounds[1:],
+        eap_only=profile.gateway.trust == "eap", ppk_id=ike.ppk.encode(),
         certificates=prepared.certificates, signatures=prepared.signatures,
-        certificate_authorities=ca_key_hashes(profile.gateway.trust) if user.auth != "psk" else (),
+        certificate_authorities=ca_key_hashes(trusted(profile)) if user.auth != "psk" else (),
         local_ts=tuple(TrafficSelector.from_network(net) for net in _ANY if net.version in versions),
         remote_ts=tuple(TrafficSelector.from_network(net) for net in profile.tunnel.remote),
         request_ipv4=4 in versions, request_ipv6=6 in versions,
         ike_rekey=jittered(ike.lifetime), pfs_groups=_pfs(ike.pfs),
         child_rekey=jittered(ike.child_lifetime), child_expire=ike.child_lifetime * EXPIRE,
-        dpd=ike.dpd, mobike=ike.mobike, fragmentation=ike.fragmentation, previous_addresses=previous,
-        reauth=jittered(ike.reauth) if ike.renew == "reauth" else None,
-        # A user's name and password may be in use on another of his devices: with these it is never known to be true,
-        # and RFC 7296 §2.4 forbids it. A certificate's key is this device's.
-        initial_contact=alone and user.auth == "certificate")
+        dpd=ike.dpd, mobike=ike.mobike, fragmentation=ike.fragmentation, previous_addresses=previous)
 
 
-def _own_identity(text: str, prepared: Prepared) -> tuple[int, bytes]:
-    """As configured, else the certificate's subject as it is encoded there: gateways compare octets."""
-    if text or not prepared.certificates:
+def trusted(profile: Profile) -> str | tuple[str, ...]:
+    """By what a gateway's certificate is judged. One that could prove itself by EAP alone may send one all the same,
+    and then it counts (RFC 5998 §3)."""
+    return "system" if profile.gateway.trust == "eap" else profile.gateway.trust
+
+
+def _own_identity(each: Round, prepared: Prepared) -> tuple[int, bytes]:
+    """As configured, else the certificate's subject as it is encoded there: gateways compare octets.
+
+    An identity for all rounds is the certificate's only where the certificate has it: no gateway takes another.
+    """
+    text = each.ike_identity or each.identity
+    if each.auth != "certificate" or not prepared.certificates:
         return identity_from_text(text)
-    return IdType.DER_ASN1_DN, parse_certificate(prepared.certificates[0]).subject
+    certificate = parse_certificate(prepared.certificates[0])
+    if text and (each.own or names_identity(certificate, *identity_from_text(text))):
+        return identity_from_text(text)
+    return IdType.DER_ASN1_DN, certificate.subject
 
 
 def _proposals(key: str, texts: tuple[str, ...], protocol: ProtocolId) -> tuple[Proposal, ...]:

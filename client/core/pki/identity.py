@@ -24,7 +24,7 @@ def check_identity(leaf: Certificate, id_type: int, id_data: bytes, expected: st
     if not _is_expected(leaf, id_type, id_data, expected):
         raise RoveError(Cause.GATEWAY_WRONG_NAME, f"the gateway says it is {said}, the profile expects "
                                                   f"{display(expected)}; its certificate has {has}")
-    if not _certified(leaf, id_type, id_data):
+    if not names_identity(leaf, id_type, id_data):
         raise RoveError(Cause.GATEWAY_WRONG_NAME, f"the certificate does not name {said}; it has {has}")
 
 
@@ -47,7 +47,8 @@ def _is_expected(leaf: Certificate, id_type: int, id_data: bytes, expected: str)
     return wanted == id_data or _same_text(id_type, wanted, id_data)
 
 
-def _certified(leaf: Certificate, id_type: int, id_data: bytes) -> bool:
+def names_identity(leaf: Certificate, id_type: int, id_data: bytes) -> bool:
+    """Is this its subject or one of its alternative names?"""
     if id_type == IdType.DER_ASN1_DN:
         return id_data == leaf.subject or any(
             isinstance(name, x509.DirectoryName) and name.value.public_bytes() == id_data

@@ -1,0 +1,64 @@
+"""Several authentications, EAP alone and post-quantum keys in a profile."""
+
+import pytest
+
+from client.model.profile import Profile, ProfileError, Round, profile_from_dict
+
+
+def with_user(auth: object, gateway: dict[str, object] | None = None, ike: dict[str, object] | None = None,
+              **user: object) -> Profile:
+    return profile_from_dict({"name": "work", "gateway": {"address": "gw.test", **(gateway or {})},
+                              "user": {"auth": auth, "certificate": "a.p12", **user}, "ike": ike or {}})
+
+
+def test_one_identity_is_for_all_rounds() -> None:
+    user = with_user(["psk", "certificate", "eap-mschapv2"], identity="alice", ike_identity="laptop").user
+    assert user.rounds == tuple(Round(auth, "alice", "laptop", own=False)
+                                for auth in ("psk", "certificate", "eap-mschapv2"))
+    assert (user.auth, user.identity) == ("psk, certificate, eap-mschapv2", "alice")
+    assert user.has("psk")
+    assert not user.has("eap-tls")
+
+
+def test_a_list_has_one_for_each() -> None:
+    user = with_user(["certificate", "eap-mschapv2", "eap-mschapv2"], identity=["", "alice", "bob"]).user
+    assert [(each.identity, each.ike_identity, each.own) for each in user.rounds] == [
+        ("", "", True), ("alice", "", True), ("bob", "", True)]
+    assert user.identity == "alice, bob"
+
+
+@pytest.mark.parametrize("auth", ["certificate", ["certificate"]])
+def test_one_round_may_be_a_list(auth: object) -> None:
+    assert with_user(auth, identity=["alice"]).user.rounds == (Round("certificate", "alice", "", own=True),)
+
+
+@pytest.mark.parametrize(("auth", "user", "words"), [
+    ([], {}, "user.auth: must name at least one"),
+    (["psk"] * 5, {}, "user.auth: must be a list of at most 4"),
+    (["psk", "psk"], {"identity": "a"}, "user.auth: 'psk' can be there once"),
+    (["certificate", "eap-mschapv2", "certificate"], {"identity": "a"}, "user.auth: 'certificate' can be there once"),
+    (["psk", 3], {"identity": "a"}, "user.auth: must be one of"),
+    (["psk", "eap-tls"], {"identity": "a"}, "user.auth: 'eap-tls' is not available"),
+    (["psk", "eap-mschapv2"], {"identity": ["a", "b", "c"]}, "user.identity: must be one text, or a list of as many"),
+    (["psk", "eap-mschapv2"], {"identity": "a", "ike_identity": ["x"] * 3}, "user.ike_identity: must be one text"),
+    (["certificate", "eap-mschapv2"], {"identity": ["a", ""]}, "user.identity is missing: auth = \"eap-mschapv2\""),
+    (["certificate", "eap-mschapv2"], {"identity": "a", "certificate": ""}, "user.certificate is missing"),
+    ("psk", {"identity": ["a", "b"]}, "user.identity: must be one text")])
+def test_what_cannot_be(auth: object, user: dict[str, object], words: str) -> None:
+    with pytest.raises(ProfileError, match=words.replace("(", r"\(")):
+        with_user(auth, **user)
+
+
+@pytest.mark.parametrize("auth", ["eap-mschapv2", "psk", "certificate", ["certificate", "eap-mschapv2"]])
+def test_eap_alone_is_for_methods_that_can(auth: object) -> None:
+    """RFC 5998 §4; the others are refused with the reason."""
+    with pytest.raises(ProfileError, match=r"gateway.trust: \"eap\" is for eap-tls and eap-ttls alone"):
+        with_user(auth, {"trust": "eap"}, identity="alice")
+
+
+def test_a_post_quantum_key_has_a_name() -> None:
+    assert with_user("psk", ike={"ppk": "key 1"}, identity="a").ike.ppk == "key 1"
+    assert with_user("psk", identity="a").ike.ppk == ""
+    for name in ("x" * 257, "\u202e", "a\nb", 3, ["a"]):
+        with pytest.raises(ProfileError, match=r"^ike\.ppk"):
+            with_user("psk", ike={"ppk": name}, identity="a")
