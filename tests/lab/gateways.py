@@ -79,6 +79,10 @@ CONNECTIONS: dict[str, Section] = {
     "reauth": _eap(rekey_time="0s", reauth_time="40s", over_time="10s", rand_time="0s"),       # RFC 4478
     "childless": _eap(childless="force"),                                                      # RFC 6023
     "ppk": _eap(ppk_id=PPK_ID, ppk_required="yes"),                                            # RFC 8784
+    "ppkopt": _eap(ppk_id=PPK_ID),
+    "ppkpsk": {"local": {"auth": "psk"}, "remote": {"auth": "psk", "id": "*@lab.test"}, "ppk_id": PPK_ID,
+               "ppk_required": "yes"},
+    "ppkcert": _cert("server-ec", ppk_id=PPK_ID, ppk_required="yes"),
     "nomobike": _eap(mobike="no"),
     # on an address of its own, as charon announces fragmentation before it knows the connection
     "nofrag": _eap(fragmentation="no", local_addrs=plan.GATEWAY_NO_FRAGMENTATION),
@@ -105,7 +109,8 @@ POOLS: Section = {
               "25": ", ".join(SPLIT_DOMAINS)},   # INTERNAL_DNS_DOMAIN, RFC 8598 §3.1
 }
 SECRETS: Section = {
-    "ike-psk": {"secret": PSK, "id-1": f"psk.{DOMAIN}", "id-2": f"multi3.{DOMAIN}", "id-3": USER},
+    "ike-psk": {"secret": PSK, "id-1": f"psk.{DOMAIN}", "id-2": f"multi3.{DOMAIN}", "id-3": USER,
+                "id-4": f"ppkpsk.{DOMAIN}"},
     "eap-alice": {"id": USER, "secret": PASSWORD},
     "eap-bob": {"id": SECOND_USER, "secret": SECOND_PASSWORD},
     "ppk-1": {"id": PPK_ID, "secret": PPK},

@@ -5,9 +5,11 @@ from typing import Any
 import tomlkit
 
 from tests.lab import pki
-from tests.lab.gateways import CONNECTIONS, PASSWORD, PSK, USER, address, identity
+from tests.lab.gateways import CONNECTIONS, PASSWORD, PPK, PPK_ID, PSK, USER, address, identity
 
 _CERTIFICATES = {"cert": "client-rsa", "certec": "client-ec", "certed": "client-ed"}
+# RFC 4739: the way in of each round, in their order
+_ROUNDS = {"multi": ["certificate", "eap-mschapv2"], "multi3": ["psk", "certificate", "eap-mschapv2"]}
 _LAN = ["10.10.0.0/24", "10.20.0.0/24", "fd10::/48"]
 _ALL = ["0.0.0.0/0", "::/0"]
 
@@ -16,17 +18,22 @@ def text(connection: str, **changes: Any) -> str:
     """A profile as TOML. ``changes``: ``name``, or tables merged into ours, ``ike={"mobike": False}``."""
     files = pki.directory()
     user: dict[str, Any] = {"auth": "eap-mschapv2", "identity": USER}
-    if connection == "psk":
+    if connection in ("psk", "ppkpsk"):
         user = {"auth": "psk", "identity": USER}
-    elif connection in _CERTIFICATES:
-        stem = files / _CERTIFICATES[connection]
+    elif connection in _CERTIFICATES or connection == "ppkcert":
+        stem = files / _CERTIFICATES.get(connection, "client-ec")
         user = {"auth": "certificate", "certificate": f"{stem}.crt", "key": f"{stem}.key"}
+    elif connection in _ROUNDS:
+        stem = files / "client-rsa"
+        user = {"auth": _ROUNDS[connection], "identity": USER, "certificate": f"{stem}.crt", "key": f"{stem}.key"}
     profile: dict[str, Any] = {
         "version": 1, "name": connection,
         "gateway": {"address": [address(connection)], "identity": identity(connection),
                     "trust": [str(files / "root.crt")]},
         "user": user,
         "tunnel": {"remote": _ALL if connection.startswith(("full", "narrow")) else _LAN}}
+    if connection.startswith("ppk"):
+        profile["ike"] = {"ppk": PPK_ID}
     for key, value in changes.items():
         profile[key] = profile.get(key, {}) | value if isinstance(value, dict) else value
     return tomlkit.dumps(profile)
@@ -38,4 +45,6 @@ def secrets(connection: str) -> dict[str, str]:
         return {}
     if connection not in CONNECTIONS:
         raise KeyError(connection)
-    return {"--password-fd": PSK if connection == "psk" else PASSWORD}
+    lines = {"psk": [PSK], "multi3": [PSK, PASSWORD], "ppkpsk": [PSK, PPK], "ppkcert": [PPK]}
+    return {"--password-fd": "\n".join(lines.get(connection, [PASSWORD, PPK] if connection.startswith("ppk")
+                                                 else [PASSWORD]))}

@@ -69,6 +69,10 @@ class StrongSwan:
         """``swanctl …`` on this instance."""
         return shell.run("swanctl", *argv, check=check, timeout=timeout, env=self._environment)
 
+    def unload_secret(self, name: str) -> None:
+        """As if ``gateways.SECRETS`` had no such row, until ``reload``."""
+        vici.call(self._socket, "unload-shared", {"id": name})
+
     def log(self) -> str:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
