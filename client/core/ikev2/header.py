@@ -1,5 +1,6 @@
 """The IKE header (RFC 7296 §3.1) and the chain of payloads behind it (§3.2)."""
 
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ MAX_PAYLOADS = 256
 _INITIATOR, _RESPONSE = 0x08, 0x20
 _CRITICAL = 0x80
 _VERSION = 0x20     # 2.0
+_LAYOUT = struct.Struct("!8s8sBBBBII")
 
 
 @dataclass(frozen=True)
@@ -50,15 +52,15 @@ class Header:
 def parse_header(data: bytes) -> Header:
     """``data`` is one whole message. Raises InvalidSyntax, InvalidMajorVersion. The minor version and the version
     flag are ignored (RFC 7296 §2.5)."""
-    reader = Reader(data)
-    spi_i, spi_r, next_payload, version = reader.take(8), reader.take(8), PayloadType(reader.u8()), reader.u8()
-    header = Header(spi_i, spi_r, next_payload, version >> 4, version & 0x0F, ExchangeType(reader.u8()), reader.u8(),
-                    reader.u32(), reader.u32())
-    if header.major != 2:
-        raise InvalidMajorVersion(header.major)
-    if header.length != len(data):
-        raise InvalidSyntax(f"length {header.length} of {len(data)} octets")
-    return header
+    if len(data) < HEADER_LENGTH:
+        raise InvalidSyntax(f"a message of {len(data)} octets")
+    spi_i, spi_r, following, version, exchange, flags, message_id, length = _LAYOUT.unpack_from(data)
+    if version >> 4 != 2:
+        raise InvalidMajorVersion(version >> 4)
+    if length != len(data):
+        raise InvalidSyntax(f"length {length} of {len(data)} octets")
+    return Header(spi_i, spi_r, PayloadType(following), 2, version & 0x0F, ExchangeType(exchange), flags, message_id,
+                  length)
 
 
 def encode_header(spi_i: bytes, spi_r: bytes, next_payload: int, exchange: int, *, initiator: bool, response: bool,

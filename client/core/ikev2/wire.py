@@ -20,16 +20,22 @@ class Reader:
 
     def take(self, length: int) -> bytes:
         """The next ``length`` octets."""
-        if not 0 <= length <= self.remaining:
+        start = self._position
+        end = start + length
+        if not start <= end <= self._end:
             raise InvalidSyntax(f"{length} octets announced, {self.remaining} there")
-        start, self._position = self._position, self._position + length
-        return self._data[start:self._position]
+        self._position = end
+        return self._data[start:end]
 
     def number(self, octets: int) -> int:
         return int.from_bytes(self.take(octets), "big")
 
     def u8(self) -> int:
-        return self.number(1)
+        position = self._position
+        if position >= self._end:
+            raise InvalidSyntax("1 octets announced, 0 there")
+        self._position = position + 1
+        return self._data[position]
 
     def u16(self) -> int:
         return self.number(2)
