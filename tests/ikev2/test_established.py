@@ -2,15 +2,13 @@
 
 from dataclasses import replace
 
-import pytest
-
 from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import ExchangeType, NotifyType
 from client.core.ikev2.payloads import Notify
 from client.model.cause import Cause
 from tests.ikev2.conftest import GATEWAY, MakeWorld
 from tests.ikev2.dialogue import answer_once
-from tests.sim.world import LTE, WIFI, Faults, World
+from tests.sim.world import LTE, WIFI, World
 
 CHILD, INFO = ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL
 
@@ -134,27 +132,6 @@ def test_both_rekey_the_ike_sa_at_once(connected: MakeWorld) -> None:
         world.do(lambda: None, 8.0)
         assert agree(world) == child
         assert not world.of(ike.Failed)
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_hours_of_rekeying_with_faults(make_world: MakeWorld, seed: int) -> None:
-    """Both sides rekey both SAs every few minutes over a bad link; in the end they agree."""
-    faults = Faults(loss=0.15, duplication=0.1, delay=0.02, jitter=0.2)
-    gateway = replace(GATEWAY, child_rekey=170.0, child_expire=400.0, ike_rekey=410.0, dpd=50.0)
-    world = make_world(seed=seed, faults=faults, gateway=gateway, child_rekey=150.0, child_expire=380.0,
-                       ike_rekey=400.0)
-    world.start()
-    world.run(3600.0)
-    assert not world.of(ike.Failed), world.of(ike.Failed)
-    world.faults.loss = 0.0
-    world.client._ctx.timers.clear()
-    world.gateway._ctx.timers.clear()
-    for engine in (world.client, world.gateway):
-        for sa in engine._ctx.sas.values():
-            engine._retransmit(sa, world.now)
-    world.do(lambda: None, 0.0)
-    assert len(world.of(ike.IkeRekeyed)) > 5
-    assert len(world.of(ike.ChildInstalled)) > 10
 
 
 def test_liveness_asks_only_when_nothing_is_heard(connected: MakeWorld) -> None:

@@ -20,7 +20,6 @@ from client.model.cause import Cause
 from tests.ikev2.conftest import GATEWAY, MakeWorld
 from tests.ikev2.test_established import agree, first_child, gateway_child
 from tests.peer.responder import Behaviour
-from tests.sim.soak import soak
 from tests.sim.world import LTE, WIFI, World
 
 CHILD, INFO = ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL
@@ -432,9 +431,3 @@ def test_a_child_that_the_gateway_may_not_know_yet_is_not_rekeyed(connected: Mak
     world.run(20.0)
     assert not world.of(ike.Failed)
     assert agree(world) not in (first_child(world), new)
-
-
-@pytest.mark.parametrize("seed", range(8))
-def test_a_random_life(seed: int) -> None:
-    """Bad links, roams, rekeys of everything by both sides, somebody leaves: in the end both agree (tests/sim/soak)."""
-    assert soak(seed, 240.0).done.total() > 20

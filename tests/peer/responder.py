@@ -41,6 +41,7 @@ from client.core.ikev2.payloads import (
     IDr,
     Nonce,
     Notify,
+    Payload,
     TSi,
     TSr,
 )
@@ -91,7 +92,10 @@ class Responder(Ikev2Engine):
         self._handshakes: dict[bytes, dict[str, Any]] = {}
 
     def receive_datagram(self, data: bytes, path: Path, now: float) -> None:
-        header = parse_header(data)
+        try:
+            header = parse_header(data)
+        except ProtocolError:
+            return
         if header.exchange == ExchangeType.IKE_SA_INIT:
             self._answer_init(data, path, now)
             return
@@ -99,7 +103,13 @@ class Responder(Ikev2Engine):
         if sa is not None and sa.state is IkeState.AUTH:
             self._answer_auth(sa, header, data, path, now)
             return
+        self._from = path
         super().receive_datagram(data, path, now)
+
+    def _answer(self, sa: IkeSa, message: Message, now: float) -> list[Payload]:
+        if self.behaviour.mobike and message.notify(NotifyType.UPDATE_SA_ADDRESSES):
+            self._ctx.path = self._from         # RFC 4555 §3.5
+        return super()._answer(sa, message, now)
 
     # --- IKE_SA_INIT ---
 

@@ -32,10 +32,11 @@ def seeded(seed: object) -> Callable[[int], bytes]:
 
 @dataclass
 class Faults:
-    """Probabilities per datagram; ``delay`` one way in seconds, plus up to ``jitter``."""
+    """Probabilities per datagram; ``delay`` one way in seconds, plus up to ``jitter``, which also reorders."""
 
     loss: float = 0.0
     duplication: float = 0.0
+    corruption: float = 0.0     # of one bit
     delay: float = 0.02
     jitter: float = 0.0
 
@@ -52,10 +53,16 @@ class World:
         self.gateway_events: list[ike.Event] = []
         self.sent: list[tuple[str, bytes, ike.Path]] = []      # all that was sent, by whom
         self.drop: Callable[[str, bytes], bool] = lambda _who, _data: False
+        self.after_step: Callable[[], None] = lambda: None      # both engines have handled what there was
         self._answer = answer
         self._random = random.Random(seed)
         self._air: list[tuple[float, int, str, bytes, ike.Path]] = []
         self._order = itertools.count()
+
+    @property
+    def in_the_air(self) -> int:
+        """Datagrams that are on their way."""
+        return len(self._air)
 
     def start(self, *paths: ike.Path) -> None:
         self.client.start(paths or (WIFI,), self.now)
@@ -74,12 +81,14 @@ class World:
             self.now = max(self.now, min(deadlines))
             self._step()
             self._flush()
+            self.after_step()
         raise AssertionError("the world does not come to rest")
 
     def do(self, command: Callable[[], None], seconds: float = 1.0) -> None:
         """A command to either engine, and what follows from it."""
         command()
         self._flush()
+        self.after_step()
         self.run(seconds)
 
     def of(self, kind: type) -> list[Any]:
@@ -96,12 +105,17 @@ class World:
             if who == "client":
                 back = ike.Path(path.remote, path.local, path.interface)
                 self.gateway.receive_datagram(data, back, self.now)
-            else:
+            elif self._is_at(path.remote):
                 self.client.receive_datagram(data, ike.Path(path.remote, path.local, path.interface), self.now)
         for engine in (self.client, self.gateway):
             due = engine.next_timeout()
             if due is not None and due <= self.now:
                 engine.handle_timeout(self.now)
+
+    def _is_at(self, address: Endpoint) -> bool:
+        """Does what is sent there reach the client now? It has one uplink at a time."""
+        path = self.client._ctx.path
+        return path is not None and path.local.address == address.address
 
     def _flush(self) -> None:
         while True:
@@ -125,7 +139,11 @@ class World:
         for _ in range(copies):
             if self._random.random() >= self.faults.loss:
                 at = self.now + self.faults.delay + self._random.random() * self.faults.jitter
-                heapq.heappush(self._air, (at, next(self._order), who, data, path))
+                damaged = data
+                if self.faults.corruption and self._random.random() < self.faults.corruption:
+                    place = self._random.randrange(len(data))
+                    damaged = data[:place] + bytes([data[place] ^ 1 << self._random.randrange(8)]) + data[place + 1:]
+                heapq.heappush(self._air, (at, next(self._order), who, damaged, path))
 
 
 @dataclass
