@@ -1,12 +1,11 @@
 """An established IKE_SA: renewal by either side, collisions, liveness, DELETE, roaming."""
 
-from dataclasses import replace
 
 from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import ExchangeType, NotifyType
 from client.core.ikev2.payloads import Notify
 from client.model.cause import Cause
-from tests.ikev2.conftest import GATEWAY, MakeWorld
+from tests.ikev2.conftest import MakeWorld
 from tests.ikev2.dialogue import answer_once
 from tests.sim.world import LTE, WIFI, World
 

@@ -165,3 +165,19 @@ def test_moving_changes_no_sa(connected: MakeWorld) -> None:
     world.do(lambda: world.client.set_paths([LTE], world.now), 3.0)
     assert agree(world) == child
     assert {exchange for _, exchange, _ in world.exchanges()[begun:]} == {ExchangeType.INFORMATIONAL}
+
+
+def test_moving_while_the_gateway_waits_for_our_answer(connected: MakeWorld) -> None:
+    """← CREATE_CHILD_SA { SA Ni KEi } → × { SA Nr KEr }, and we move: the gateway asks again, but where we were,
+    and knows nothing of the new IKE_SA. → on the old one too: { N(UPDATE_SA_ADDRESSES) … } ← CREATE_CHILD_SA again"""
+    world = connected()
+    world.one_uplink()
+    before, heard = world.of(ike.Established)[0].spi_i, listen(world)
+    world.drop = lambda who, data: who == "client" and parse_header(data).exchange == ExchangeType.CREATE_CHILD_SA
+    world.do(lambda: world.gateway.rekey_ike(world.now), 0.1)
+    assert len(world.of(ike.IkeRekeyed)) == 1
+    world.drop = lambda who, data: False
+    world.do(lambda: world.client.set_paths([LTE], world.now), 20.0)
+    assert {said.spi_i for said in requests(heard, "client", INFO)} >= {before, world.of(ike.IkeRekeyed)[0].spi_i}
+    assert [change.confirmed for change in world.of(ike.PathChanged)] == [False, True]
+    agree(world)

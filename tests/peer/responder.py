@@ -41,7 +41,6 @@ from client.core.ikev2.payloads import (
     IDr,
     Nonce,
     Notify,
-    Payload,
     TSi,
     TSr,
 )
@@ -105,11 +104,6 @@ class Responder(Ikev2Engine):
             return
         self._from = path
         super().receive_datagram(data, path, now)
-
-    def _answer(self, sa: IkeSa, message: Message, now: float) -> list[Payload]:
-        if self.behaviour.mobike and message.notify(NotifyType.UPDATE_SA_ADDRESSES):
-            self._ctx.path = self._from         # RFC 4555 §3.5
-        return super()._answer(sa, message, now)
 
     # --- IKE_SA_INIT ---
 
@@ -285,10 +279,12 @@ class Responder(Ikev2Engine):
             payloads.append(Notify.of(NotifyType.ADDITIONAL_TS_POSSIBLE))
         return [*payloads, SA((replace(chosen, spi=spi_in),)), TSi(remote), TSr(local)]
 
-    # --- CREATE_CHILD_SA for further ones ---
+    # --- once established ---
 
     def _answer(self, sa: IkeSa, message: Message, now: float) -> list[Any]:
-        """Beyond what a client answers: new CHILD_SAs."""
+        """Beyond what a client answers: the client's new addresses, and new CHILD_SAs."""
+        if self.behaviour.mobike and message.notify(NotifyType.UPDATE_SA_ADDRESSES):
+            self._ctx.path = self._from         # RFC 4555 §3.5
         if message.exchange != ExchangeType.CREATE_CHILD_SA or message.get(TSi) is None \
                 or message.notify(NotifyType.REKEY_SA) is not None or sa.state is not IkeState.ESTABLISHED:
             return super()._answer(sa, message, now)

@@ -137,7 +137,7 @@ def _bounded(who: str, ctx: Context) -> None:
 
 
 def _timers(who: str, ctx: Context, now: float) -> None:
-    owners = {b"", *ctx.lingering}
+    owners = {b"", *ctx.lingering, *(wanted.name.encode() for wanted in ctx.wanted)}
     for sa in ctx.sas.values():
         owners.add(sa.own_spi)
         owners.update(sa.children)

@@ -40,6 +40,7 @@ class Life:
         self.gateway = Responder(self._lifetimes(base), seeded(f"gateway{seed}"), crypto=crypto)
         self.world = World(self.client, self.gateway, Accepting().table(), seed, Faults())
         self.invariants = Invariants(self.world)
+        self.world.one_uplink()
         self.world.after_step = self.invariants.check
         self.closed = False
         self.done: Counter[str] = Counter()

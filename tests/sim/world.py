@@ -53,6 +53,7 @@ class World:
         self.gateway_events: list[ike.Event] = []
         self.sent: list[tuple[str, bytes, ike.Path]] = []      # all that was sent, by whom
         self.drop: Callable[[str, bytes], bool] = lambda _who, _data: False
+        self.reaches: Callable[[Endpoint], bool] = lambda _address: True    # the client, where it is now
         self.after_step: Callable[[], None] = lambda: None      # both engines have handled what there was
         self._answer = answer
         self._random = random.Random(seed)
@@ -63,6 +64,13 @@ class World:
     def in_the_air(self) -> int:
         """Datagrams that are on their way."""
         return len(self._air)
+
+    def one_uplink(self) -> None:
+        """From now on what is sent to an address that the client has left does not reach it."""
+        def reaches(address: Endpoint) -> bool:
+            path = self.client._ctx.path
+            return path is not None and path.local.address == address.address
+        self.reaches = reaches
 
     def start(self, *paths: ike.Path) -> None:
         self.client.start(paths or (WIFI,), self.now)
@@ -105,17 +113,12 @@ class World:
             if who == "client":
                 back = ike.Path(path.remote, path.local, path.interface)
                 self.gateway.receive_datagram(data, back, self.now)
-            elif self._is_at(path.remote):
+            elif self.reaches(path.remote):
                 self.client.receive_datagram(data, ike.Path(path.remote, path.local, path.interface), self.now)
         for engine in (self.client, self.gateway):
             due = engine.next_timeout()
             if due is not None and due <= self.now:
                 engine.handle_timeout(self.now)
-
-    def _is_at(self, address: Endpoint) -> bool:
-        """Does what is sent there reach the client now? It has one uplink at a time."""
-        path = self.client._ctx.path
-        return path is not None and path.local.address == address.address
 
     def _flush(self) -> None:
         while True:

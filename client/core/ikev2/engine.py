@@ -137,6 +137,8 @@ class Ikev2Engine:
         ctx.path = best.natt()
         for each in ctx.sas.values():
             self._retransmit(each, now, fresh=True)
+            if each.state is IkeState.REKEYED:      # our answer may be lost: then the gateway knows no other IKE_SA
+                tell_new_address(ctx, each)
         if sa is not None and sa.state is IkeState.ESTABLISHED:
             tell_new_address(ctx, sa)
             ctx.emit(PathChanged(ctx.path, ctx.nat, confirmed=False))

@@ -7,7 +7,7 @@
 from client.core.ikev2.constants import ExchangeType, NotifyType
 from client.core.ikev2.errors import InvalidSyntax
 from client.core.ikev2.events import Path, PathChanged, Progress
-from client.core.ikev2.ike_sa import Context, IkeSa
+from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.informational import Liveness
 from client.core.ikev2.message import Message
 from client.core.ikev2.natd import detect_nat, nat_detection
@@ -31,9 +31,10 @@ class MovedLiveness(Liveness):
 
     def __init__(self, ctx: Context, sa: IkeSa) -> None:
         self._ctx = ctx
+        self._sa = sa
 
     def process_response(self, message: Message, now: float) -> None:
-        if self._ctx.path is not None:
+        if self._ctx.path is not None and self._sa.state is IkeState.ESTABLISHED:
             self._ctx.emit(PathChanged(self._ctx.path, self._ctx.nat, confirmed=True))
 
     def moved_to(self, sa: IkeSa) -> "MovedLiveness":
@@ -74,8 +75,8 @@ class UpdateAddresses:
             # It goes on sending to where we are not (§3.5): only another IKE_SA leads back.
             ctx.close_with(self._sa, Cause.DEAD_PEER, "the gateway does not accept the new address", now)
             return
-        if self._path is None:
-            return
+        if self._path is None or self._sa.state is not IkeState.ESTABLISHED:
+            return      # said of an IKE_SA that has a successor, on which it is said too
         nat = detect_nat(message, self._sa.spi_i, self._sa.spi_r, self._path)
         ctx.nat = ctx.nat if nat is None else nat
         ctx.emit(PathChanged(self._path, ctx.nat, confirmed=True))
