@@ -38,6 +38,11 @@ def error_text(cause: Cause, detail: str = "") -> ErrorState:
     return ErrorState(cause.code, cause.stage.value, message, _translate(row.advice))
 
 
+def finding_text(code: str, **details: str) -> str:
+    """A finding's sentence; ``details`` are what it names in braces."""
+    return _translate(FINDINGS[code]).format(**{name: plain(text) for name, text in details.items()})
+
+
 def step_text(step: str) -> str:
     """A step's id → what was reached; a step nobody described is shown by its id."""
     known = STEPS.get(step)
@@ -193,6 +198,13 @@ CAUSES: dict[Cause, CauseText] = {
     Cause.INTERNAL: CauseText(_("Rove made a mistake."), _("“rove log” says more; please report it.")),
 }
 
+FINDINGS: dict[str, str] = {
+    "reauth-failed": _("You have to log in again, and that did not work: {why} “rove reauth” tries once more; "
+                       "until {until} the connection goes on as it is."),
+    "not-renewed": _("The gateway did not renew the tunnel's keys in time; Rove logged in again instead. "
+                     "Whoever runs the gateway should compare its settings with ike.pfs and ike.esp_proposals."),
+}
+
 STEPS: dict[str, str] = {
     "prepared": _("Got the credentials"),
     "resolved": _("Found the gateway's address"),
@@ -206,6 +218,9 @@ STEPS: dict[str, str] = {
     "roaming": _("Moving to another network"),
     "roamed": _("Moved to another network"),
     "roam-refused": _("Gateway refused the move"),
+    "reauth-due": _("Time to log in again"),
+    "reauthenticated": _("Logged in again"),
+    "redirected": _("Gateway sends us to another gateway"),
     "ike-rekeyed": _("IKE SA renewed"),
     "child-rekeyed-by-gateway": _("Gateway renewed the tunnel's keys"),
     "rekey-refused": _("Gateway refused new keys"),

@@ -31,7 +31,7 @@ __all__ = ["CallFailed", "RovedNotRunning", "VpnClient", "VpnEvent"]
 # polkit may ask for a password meanwhile, and Disconnect returns only when the host is clean
 PATIENT_TIMEOUT = 180.0
 MAX_WAITING_EVENTS = 10_000
-_PATIENT = frozenset({"ImportProfile", "DeleteProfile", "Connect", "Disconnect", "Rekey"})
+_PATIENT = frozenset({"ImportProfile", "DeleteProfile", "Connect", "Disconnect", "Rekey", "Reauthenticate"})
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,10 @@ class VpnClient:
     async def rekey(self, name: str, what: str = "child") -> None:
         """``what``: "child" or "ike"."""
         await self._call("Rekey", name, what)
+
+    async def reauthenticate(self, name: str) -> None:
+        """Begins another IKE_SA beside the one in use; this caller's agent is asked first."""
+        await self._call("Reauthenticate", name)
 
     async def status(self, name: str = "") -> dict[str, Any]:
         """→ the object of ``rove status --json``."""

@@ -40,6 +40,8 @@ METHODS = {row.name: row for row in (
            "name, timeout in s (0 = none): starts; progress comes as events. The caller's agent is asked first"),
     Method("Disconnect", "s", "", ACTION_CONNECT, "name, or empty for all own; returns when the host is clean"),
     Method("Rekey", "ss", "", ACTION_CONNECT, 'name, "child" or "ike"'),
+    Method("Reauthenticate", "s", "", ACTION_CONNECT,
+           "name: log in again beside the connection in use; what that needs is asked of the caller's agent"),
     Method("Status", "s", "s", ACTION_STATUS, "name or empty → the JSON of rove status --json"),
     Method("Subscribe", "", "", ACTION_STATUS, "from now on Event signals come to this caller, unicast"),
     Method("Unsubscribe", "", "", ACTION_STATUS, ""),

@@ -109,6 +109,14 @@ def _rekey(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--ike", action="store_true", help="renew the IKE SA instead of the tunnel's keys")
 
 
+def _reauth(sub: argparse.ArgumentParser) -> None:
+    _name(sub)
+    sub.add_argument("--timeout", metavar="S", type=seconds, default=DEFAULT_TIMEOUT,
+                     help="stop waiting after S seconds; 0: never (default: %(default)g)")
+    sub.add_argument("--password-fd", metavar="N", type=descriptor,
+                     help="read the password, pre-shared key or passphrase as one line from file descriptor N")
+
+
 def _nothing(sub: argparse.ArgumentParser) -> None:
     """No arguments of its own."""
 
@@ -136,6 +144,7 @@ COMMANDS: tuple[Command, ...] = (
             "  pass show vpn | rove connect work --password-fd 0"),
     Command("disconnect", "control", "end a connection, or all of them", _disconnect),
     Command("rekey", "control", "renew the keys now", _rekey),
+    Command("reauth", "control", "log in again, beside the connection in use", _reauth),
     Command("agent", "agent", "stay, and ask for secrets on this terminal when needed", _nothing),
     Command("status", "status", "show the connections", _status,
             "  rove status\n  rove status work --json | jq .connections[0].state"),

@@ -98,6 +98,8 @@ class Ike:
     dpd: float
     mobike: bool
     fragmentation: bool
+    renew: str                           # "reauth" | "rekey"
+    reauth: float
     ppk: str                             # the identity of a post-quantum pre-shared key (RFC 8784), or empty
 
 
@@ -139,8 +141,9 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
     if gateway.trust == "eap" and user.rounds[0].auth.split("/")[0] not in EAP_ONLY_METHODS:
         raise ProfileError(f"gateway.trust: \"eap\" is for {' and '.join(EAP_ONLY_METHODS)} alone; with "
                            f"{user.rounds[0].auth} whoever plays the gateway could guess the password or learn it")
+    values["ike.renew"] = values["ike.renew"] or ("rekey" if user.auth == "psk" else "reauth")
     ike = Ike(*(values[f"ike.{k}"] for k in ("proposals", "esp_proposals", "pfs", "lifetime", "child_lifetime",
-                                             "dpd", "mobike", "fragmentation", "ppk")))
+                                             "dpd", "mobike", "fragmentation", "renew", "reauth", "ppk")))
     return Profile(values["name"], gateway, user,
                    Tunnel(values["tunnel.remote"], values["tunnel.exclude"], values["tunnel.lan"]),
                    Dns(values["dns.mode"], values["dns.domains"]), ike)
@@ -318,8 +321,8 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "ike.pfs": (_text, "auto"),
     "ike.lifetime": (_duration(10, 7 * 86400), "4h"),
     "ike.child_lifetime": (_duration(10, 7 * 86400), "1h"),
-    "ike.renew": (_later("rekey"), "rekey"),
-    "ike.reauth": (_later("off"), "off"),
+    "ike.renew": (_choice("reauth", "rekey", ""), ""),      # "": by user.auth
+    "ike.reauth": (_duration(20, 7 * 86400), "8h"),
     "ike.dpd": (_duration(1, 3600), "30s"),
     "ike.mobike": (_flag, True),
     "ike.fragmentation": (_flag, True),

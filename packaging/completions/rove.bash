@@ -6,12 +6,12 @@ _rove() {
     done
     local options="" names=""
     case $command in
-        "") COMPREPLY=($(compgen -W "import list show delete connect disconnect rekey agent status watch log --help --version" -- "$cur")); return ;;
+        "") COMPREPLY=($(compgen -W "import list show delete connect disconnect rekey reauth agent status watch log --help --version" -- "$cur")); return ;;
         import) options="--name --system --check" ;;
         list|watch) options="--json" ;;
         show) names=1 ;;
         delete) options="--yes"; names=1 ;;
-        connect) options="--timeout --password-fd"; names=1 ;;
+        connect|reauth) options="--timeout --password-fd"; names=1 ;;
         disconnect) names=1 ;;
         rekey) options="--ike"; names=1 ;;
         status) options="--json"; names=1 ;;

@@ -67,6 +67,9 @@ class RecordingManager:
     async def rekey(self, owner, name, what):
         self.record("rekey", owner, name, kind=what)
 
+    async def reauthenticate(self, owner, name, sender):
+        self.record("reauthenticate", owner, name)
+
     def states(self, owner):
         return [state for (whose, _), state in self.active.items() if whose == owner]
 

@@ -46,7 +46,7 @@ def test_every_default_may_be_written_out(key):
 @pytest.mark.parametrize(("key", "value"), [
     ("gateway.revocation", "strict"), ("gateway.pin", "sha256:00"), ("user.auth", "smartcard"),
     ("user.auth", "eap-ttls/pap"), ("user.auth", ["certificate", "eap-tls"]), ("user.aaa", {"trust": "gateway"}),
-    ("ike.renew", "reauth"), ("ike.legacy", "on"), ("roaming.transports", ["udp", "tcp"]),
+    ("ike.legacy", "on"), ("roaming.transports", ["udp", "tcp"]),
     ("policy.autoconnect", True), ("policy.lockdown", "always"), ("child", [{}])])
 def test_what_has_not_landed_is_refused_by_name(key, value):
     with pytest.raises(ProfileError, match=rf"^{key}: .*not available in this version"):

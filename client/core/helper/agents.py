@@ -151,6 +151,10 @@ class AgentSession:
         self._eap_identity = ""
         self._msk = b""
 
+    def prefer(self, sender: str) -> None:
+        """From now on this caller's agent, where it has one, is asked first."""
+        self._connect_sender = sender
+
     async def prepare(self, reason: str, deadline: float) -> Prepared:
         """Ask for what is missing now; ``reason`` "connect"|"reconnect"|"reauth", ``deadline`` in s from now.
 

@@ -20,7 +20,8 @@ from client.core.helper.transport import Callbacks, Transport
 from client.core.helper.tunnel import Tunnel, describe, step
 from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import AuthMethod
-from client.core.ikev2.engine import Ikev2Engine
+from client.core.ikev2.reauth import FORGEABLE
+from client.core.ikev2.succession import Succession
 from client.core.pki.trust import verify_gateway
 from client.core.platform.host import HostConfig
 from client.core.platform.netmon import NetworkChange
@@ -29,8 +30,8 @@ from client.core.platform.resolver import resolve
 from client.model.cause import Cause, Finding, Retry, RoveError
 from client.model.endpoint import Endpoint
 from client.model.profile import Profile
-from client.model.state import DnsState, State, TunnelState, rfc3339
-from client.texts import error_text
+from client.model.state import DnsState, ErrorState, State, TunnelState, rfc3339
+from client.texts import error_text, finding_text
 
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)   # s between attempts; each ± 20 %
@@ -62,6 +63,7 @@ class Surroundings:
     mark: int
     clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
     random: Callable[[int], bytes] = os.urandom
+    alone: Callable[[], bool] = lambda: True    # no other connection has this identity at this gateway
 
 
 class Connection:
@@ -75,12 +77,15 @@ class Connection:
         self._tunnel = Tunnel(profile.name, profile.gateway.identity, State.CONNECTING, time.time())
         self._started = around.clock()
         self._transport: Transport | None = None
-        self._engine: Ikev2Engine | None = None
+        self._engine: Succession | None = None
+        self._config: ike.EngineConfig | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[None] | None = None      # of the attempt under way
         self._questions: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()         # that outlive an attempt
         self._gateways: tuple[str, ...] = ()
+        self._next_gateways: tuple[str, ...] = ()           # of an IKE_SA in the making, where they are others
+        self._renewal: asyncio.Task[None] | None = None     # somebody is asked what a new authentication needs
         self._silences = 0
         self._was_connected = False
         self._connected_at: float | None = None
@@ -109,22 +114,23 @@ class Connection:
         """New paths for the engine; a wait for the network ends."""
         self._network_changed.set()
         if self._engine is not None and self._transport is not None and self._gateways:
-            self._follow(self._engine, self._paths())
+            self._follow(self._engine, self._paths(self._gateways))
 
     def network_stirs(self) -> bool:
         """A change has begun. Where the path in use is gone already there is nothing to lose by not waiting for the
         end of it. True while there is no path at all."""
         if self._engine is None or self._transport is None or self._tunnel.path is None:
             return False
-        paths = self._paths()
+        paths = self._paths(self._gateways)
         if self._cut_off or not any(path.same_way(self._tunnel.path) for path in paths):
             self._follow(self._engine, paths)
         return self._cut_off
 
-    def _follow(self, engine: Ikev2Engine, paths: list[ike.Path]) -> None:
+    def _follow(self, engine: Succession, paths: list[ike.Path]) -> None:
         self._cut_off = not paths
         with self._accounted():
-            engine.set_paths(paths, self._around.clock())
+            engine.set_paths(paths, self._around.clock(),
+                             self._paths(self._next_gateways) if self._next_gateways else None)
             self._drive()
 
     def rekey(self, what: str) -> None:
@@ -138,6 +144,14 @@ class Connection:
                 for info, _ in self._tunnel.children:
                     self._engine.rekey_child(info.spi_in, now)
             self._drive()
+
+    def reauthenticate(self, sender: str) -> None:
+        """Log in again now, beside the IKE_SA that is in use; ``sender`` wants it."""
+        if self._engine is not None:
+            self._agent.prefer(sender)
+            with self._accounted():
+                self._engine.ask_reauthentication(self._around.clock())
+                self._drive()
 
     async def disconnect(self) -> None:
         self._closing = True
@@ -183,7 +197,10 @@ class Connection:
             try:
                 await self._attempt("reconnect" if self._was_connected else "connect")
             except RoveError as error:
-                if error.cause.retry is not Retry.BACK_OFF or self._closing:
+                # Nobody has signed an answer to IKE_SA_INIT: with settings that have worked it is no reason to end
+                # (RFC 7296 §2.21.1).
+                forged = self._was_connected and error.cause in FORGEABLE
+                if (error.cause.retry is not Retry.BACK_OFF and not forged) or self._closing:
                     raise
                 if self._connected_at is not None and self._around.clock() - self._connected_at >= LASTING:
                     failures = 0
@@ -215,15 +232,16 @@ class Connection:
         prepared = await self._prepare(reason)
         gateways = await resolve(self._profile.gateway.address, self._around.mark, self._tunnel.virtual_ips.dns)
         turn = self._silences % len(gateways)       # after one that was silent the next is tried first
-        self._gateways = gateways[turn:] + gateways[:turn]
-        paths = self._paths()
+        self._gateways, self._next_gateways = gateways[turn:] + gateways[:turn], ()
+        paths = self._paths(self._gateways)
         if not paths:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
         config = engine_config(self._profile, prepared, self._around.random,
-                               self._tunnel.virtual_ips.addresses)
+                               self._tunnel.virtual_ips.addresses, alone=self._around.alone())
         if len(gateways) > 1:
             config = replace(config, connect_give_up=SILENCE_BEFORE_THE_NEXT)
-        self._engine = Ikev2Engine(config, self._around.random)
+        self._config = config
+        self._engine = Succession(config, self._around.random)
         self._around.log("info", f"initiating IKE_SA to {paths[0].remote.address} via {paths[0].interface}")
         try:
             self._engine.start(paths, self._around.clock())
@@ -241,7 +259,7 @@ class Connection:
             for question in self._questions:
                 question.cancel()
 
-    def _say_goodbye(self, engine: Ikev2Engine) -> None:
+    def _say_goodbye(self, engine: Succession) -> None:
         """Once, where it was not the engine that ended: the gateway need not keep what we could not use."""
         now = self._around.clock()
         if self._transport is not None:
@@ -276,8 +294,11 @@ class Connection:
 
     def _say_waiting(self) -> None:
         self._change(self._tunnel.to(State.WAITING_FOR_USER, time.time()))
-        self._around.event({"kind": "prompt", "what": f"what {self._profile.name} needs to log in",
-                            "deadline": rfc3339(time.time() + PREPARE_DEADLINE)})
+        self._say_prompt("", PREPARE_DEADLINE)
+
+    def _say_prompt(self, again: str, patience: float) -> None:
+        self._around.event({"kind": "prompt", "what": f"what {self._profile.name} needs to log in {again}".strip(),
+                            "deadline": rfc3339(time.time() + patience)})
 
     def _open_transport(self) -> None:
         """The data path comes up while people type and IKE travels, which is heard meanwhile; ESP waits for it."""
@@ -303,10 +324,72 @@ class Connection:
         self._network_changed.set()
         self._finish(error)
 
-    def _paths(self) -> list[ike.Path]:
+    def _paths(self, gateways: tuple[str, ...]) -> list[ike.Path]:
         assert self._transport is not None
         return [self._transport.path(candidate.interface, candidate.local, candidate.gateway)
-                for candidate in candidate_paths(self._gateways, self._around.mark)]
+                for candidate in candidate_paths(gateways, self._around.mark)]
+
+    # --- another IKE_SA beside the present one, or at another gateway ---
+
+    def _renew(self, due: ike.ReauthenticationDue) -> None:
+        """The last reason counts: what was asked for another one is not needed."""
+        if self._renewal is not None:
+            self._renewal.cancel()
+        self._renewal = self._do(self._prepare_again(due))
+
+    async def _prepare_again(self, due: ike.ReauthenticationDue) -> None:
+        """The agent asks while the present IKE_SA carries the traffic; then the engine makes another."""
+        engine, present = self._engine, self._tunnel.path
+        patience = min(max(due.deadline - self._around.clock(), 1.0), PREPARE_DEADLINE)
+        self._step("reauth-due", due.gateway or due.reason)
+        asked = asyncio.get_running_loop().call_later(0.5, self._say_prompt, "again", patience)
+        try:
+            prepared = await self._agent.prepare("reauth", patience)
+            gateways = (await resolve((due.gateway,), self._around.mark, self._tunnel.virtual_ips.dns)
+                        if due.gateway else ())
+            config = engine_config(self._profile, prepared, self._around.random, self._tunnel.virtual_ips.addresses)
+        except RoveError as error:
+            if engine is not None and engine is self._engine:
+                engine.postpone_reauthentication(error.cause, error.detail, self._around.clock())
+                self._drive()
+            return
+        finally:
+            asked.cancel()
+        if engine is None or engine is not self._engine:
+            return
+        self._next_gateways, self._config = gateways, config
+        if gateways and present is not None:
+            config = replace(config, redirected_from=present.remote.address)
+        engine.reauthenticate(config, self._around.clock(), self._paths(gateways) if gateways else None)
+        self._drive()
+
+    async def _go_to(self, gateway: str) -> None:
+        """Before there is an IKE_SA: the gateway asked sends us to another one (RFC 5685)."""
+        engine, config, sent_by = self._engine, self._config, self._gateways[0]
+        gateways = await resolve((gateway,), self._around.mark, self._tunnel.virtual_ips.dns)
+        paths = self._paths(gateways)
+        if not paths:
+            raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway that the other one names")
+        if engine is not None and engine is self._engine and config is not None:
+            self._gateways = gateways
+            engine.follow(replace(config, redirected_from=sent_by), paths, self._around.clock())
+            self._drive()
+
+    def _do(self, job: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """It ends with the attempt at the latest, and what goes wrong ends the attempt."""
+        task = asyncio.get_running_loop().create_task(job)
+        self._questions.add(task)
+        task.add_done_callback(self._answered)
+        return task
+
+    def _reauthentication_failed(self, event: ike.ReauthenticationFailed, offset: float) -> None:
+        self._next_gateways = ()
+        text = error_text(event.cause, event.detail)
+        self._around.log("warning", f"reauthentication: {event.cause.code}: {text.message}")
+        finding = finding_text("reauth-failed", why=text.message, until=rfc3339(event.deadline + offset))
+        self._tunnel = self._tunnel.without("reauth-failed").found(Finding("reauth-failed", finding))
+        self._say_error(event.cause, text, final=False)
+        self._tell_state()
 
     # --- the engine's loop ---
 
@@ -395,6 +478,17 @@ class Connection:
                 self._tell_state()
             case ike.IkeRekeyed():
                 self._step("ike-rekeyed", "")
+            case ike.ReauthenticationDue():
+                self._renew(event)
+            case ike.Reauthenticated():
+                self._gateways, self._next_gateways = self._next_gateways or self._gateways, ()
+                transport.rebind(event.established.path, event.established.nat)
+                self._step("reauthenticated", event.reason)
+            case ike.ReauthenticationFailed():
+                self._reauthentication_failed(event, offset)
+            case ike.Redirected():
+                self._step("redirected", event.gateway)
+                self._do(self._go_to(event.gateway))
             case ike.Unreachable():
                 self._unreachable(RoveError(event.cause, event.detail))
             case ike.Failed():
@@ -434,7 +528,7 @@ class Connection:
 
     # --- questions to people and to the certificate store ---
 
-    def _ask(self, request_id: int, answer: Coroutine[Any, Any, Callable[[Ikev2Engine, float], None]]) -> None:
+    def _ask(self, request_id: int, answer: Coroutine[Any, Any, Callable[[Succession, float], None]]) -> None:
         engine = self._engine
 
         async def run() -> None:
@@ -443,7 +537,7 @@ class Connection:
             except RoveError as error:
                 cause, detail = error.cause, error.detail
 
-                def give(to: Ikev2Engine, now: float) -> None:
+                def give(to: Succession, now: float) -> None:
                     to.decline(request_id, cause, detail, now)
             if engine is not None and engine is self._engine:
                 give(engine, self._around.clock())
@@ -455,10 +549,11 @@ class Connection:
 
     def _answered(self, task: asyncio.Task[None]) -> None:
         self._questions.discard(task)
-        if not task.cancelled() and task.exception() is not None:
-            self._finish(RoveError(Cause.INTERNAL, repr(task.exception())))
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self._finish(error if isinstance(error, RoveError) else RoveError(Cause.INTERNAL, repr(error)))
 
-    async def _judge(self, event: ike.PeerAuth) -> Callable[[Ikev2Engine, float], None]:
+    async def _judge(self, event: ike.PeerAuth) -> Callable[[Succession, float], None]:
         verdict = ike.PeerVerdict()
         try:
             user = self._profile.user
@@ -480,7 +575,7 @@ class Connection:
         if not hmac.compare_digest(expected, event.auth_data):
             raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, "the gateway does not know the shared key")
 
-    async def _sign(self, event: ike.SignatureNeeded) -> Callable[[Ikev2Engine, float], None]:
+    async def _sign(self, event: ike.SignatureNeeded) -> Callable[[Succession, float], None]:
         if event.algorithm == "psk":
             octets = event.ike_sa_init + event.nonce_r + event.maced_id + event.int_auth
             signature = await self._agent.psk_auth(event.prf, octets)
@@ -489,12 +584,12 @@ class Connection:
                 event.ike_sa_init, event.nonce_r, event.maced_id, event.int_auth, event.algorithm)
         return lambda engine, now: engine.provide_signature(event.request_id, signature, now)
 
-    async def _eap(self, event: ike.EapReceived) -> Callable[[Ikev2Engine, float], None]:
+    async def _eap(self, event: ike.EapReceived) -> Callable[[Succession, float], None]:
         answer = await self._agent.eap(event.packet, EAP_TIMEOUT)
         reply = ike.EapReply(answer.response, answer.msk)
         return lambda engine, now: engine.provide_eap(event.request_id, reply, now)
 
-    async def _mix_ppk(self, event: ike.PpkNeeded) -> Callable[[Ikev2Engine, float], None]:
+    async def _mix_ppk(self, event: ike.PpkNeeded) -> Callable[[Succession, float], None]:
         keys = await self._agent.ppk_mix(event.prf, event.sk_d, event.sk_pi, event.sk_pr)
         return lambda engine, now: engine.provide_ppk(event.request_id, keys, now)
 
@@ -505,9 +600,7 @@ class Connection:
                              tuple(info for info, _ in self._tunnel.children))
         dns = DnsState(tuple(map(str, config.dns_servers)), config.dns_domains)
         self._tunnel = replace(self._tunnel, dns=dns)
-        task = asyncio.get_running_loop().create_task(self._apply(config))
-        self._questions.add(task)
-        task.add_done_callback(self._answered)
+        self._do(self._apply(config))
 
     async def _apply(self, config: HostConfig) -> None:
         self._host_applied = True
@@ -553,8 +646,11 @@ class Connection:
         text = error_text(error.cause, error.detail)
         self._tunnel = replace(self._tunnel, error=text)
         self._around.log("error" if final else "warning", f"{error.cause.code}: {text.message}")
+        self._say_error(error.cause, text, final=final)
+
+    def _say_error(self, cause: Cause, text: ErrorState, *, final: bool) -> None:
         self._around.event({"kind": "error", "code": text.code, "stage": text.stage, "message": text.message,
-                            "advice": text.advice, "exit_code": error.cause.exit_code.value, "final": final})
+                            "advice": text.advice, "exit_code": cause.exit_code.value, "final": final})
 
     def _disconnected(self) -> None:
         self._change(self._tunnel.to(State.DISCONNECTED, time.time(), path=None, virtual_ips=ike.VirtualIps(),

@@ -42,7 +42,7 @@ class Manager:
         connection = Connection(profile, agent, deadline, Surroundings(
             host=self._host, event=lambda document: self._on_event(owner, {"connection": name, **document}),
             log=lambda level, text: self._log.write(owner, name, level, text),
-            index=index, interface=interface_name(index), mark=mark(index)))
+            index=index, interface=interface_name(index), mark=mark(index), alone=lambda: self._is_alone(profile)))
         self._connections[owner, name] = (connection, index, profile)
         connection.start()
 
@@ -55,6 +55,17 @@ class Manager:
         entry = self._connections.get((owner, name))
         if entry is not None:
             entry[0].rekey(what)
+
+    async def reauthenticate(self, owner: Owner, name: str, sender: str) -> None:
+        entry = self._connections.get((owner, name))
+        if entry is not None:
+            entry[0].reauthenticate(sender)
+
+    def _is_alone(self, profile: Profile) -> bool:
+        """Has no other connection the same user at the same gateway?"""
+        others = [other for connection, _, other in self._connections.values()
+                  if connection.active and other is not profile]
+        return not any(other.gateway.identity == profile.gateway.identity for other in others)
 
     def states(self, owner: Owner) -> list[TunnelState]:
         return [entry[0].state() for (of, _), entry in self._connections.items() if of == owner]

@@ -48,8 +48,8 @@ class Methods:
             "ImportProfile": self.import_profile, "ListProfiles": self.list_profiles,
             "GetProfile": self.get_profile, "DeleteProfile": self.delete_profile, "Connect": self.connect,
             "Disconnect": self.disconnect, "Rekey": self.rekey, "Status": self.status,
-            "Subscribe": self.subscribe, "Unsubscribe": self.unsubscribe, "Log": self.log,
-            "RegisterAgent": self.register_agent, "UnregisterAgent": self.unregister_agent}
+            "Reauthenticate": self.reauthenticate, "Subscribe": self.subscribe, "Unsubscribe": self.unsubscribe,
+            "Log": self.log, "RegisterAgent": self.register_agent, "UnregisterAgent": self.unregister_agent}
 
     def close(self) -> None:
         self._worker.shutdown(wait=True)
@@ -114,6 +114,12 @@ class Methods:
         if not self._manager.is_active(owner, name):
             raise CallError(ErrorType.FAILED, f"{name} is not connected")
         await self._manager.rekey(owner, name, what)
+
+    async def reauthenticate(self, caller: Caller, name: str) -> None:
+        owner = (await self._find(caller, name)).owner
+        if not self._manager.is_active(owner, name):
+            raise CallError(ErrorType.FAILED, f"{name} is not connected")
+        await self._manager.reauthenticate(owner, name, caller.sender)
 
     async def status(self, caller: Caller, name: str) -> str:
         owners = (Owner(caller.uid), SYSTEM)

@@ -37,6 +37,9 @@ class ConnectionManager(Protocol):
     async def rekey(self, owner: Owner, name: str, what: str) -> None:
         """``what`` is "child" or "ike"; the connection is active."""
 
+    async def reauthenticate(self, owner: Owner, name: str, sender: str) -> None:
+        """Begin another IKE_SA beside the one in use; ``sender``'s agent is asked first. The connection is active."""
+
     def states(self, owner: Owner) -> list[TunnelState]:
         """The connections of this owner that were started, also failed ones, in no particular order."""
 

@@ -35,8 +35,8 @@ _AUTH = {"psk": "psk", "certificate": "certificate", "eap-mschapv2": "eap"}
 
 
 def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], bytes],
-                  previous: Sequence[IpInterface] = ()) -> EngineConfig:
-    """Raises RoveError(BAD_SETTINGS), which names the key."""
+                  previous: Sequence[IpInterface] = (), *, alone: bool = False) -> EngineConfig:
+    """Raises RoveError(BAD_SETTINGS), which names the key. ``alone``: no IKE_SA of this identity is alive here."""
     ike, user = profile.ike, profile.user
     try:
         rounds = tuple(AuthRound(_AUTH[each.auth], _own_identity(each, prepared)) for each in user.rounds)
@@ -67,7 +67,11 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         request_ipv4=4 in versions, request_ipv6=6 in versions,
         ike_rekey=jittered(ike.lifetime), pfs_groups=_pfs(ike.pfs),
         child_rekey=jittered(ike.child_lifetime), child_expire=ike.child_lifetime * EXPIRE,
-        dpd=ike.dpd, mobike=ike.mobike, fragmentation=ike.fragmentation, previous_addresses=previous)
+        dpd=ike.dpd, mobike=ike.mobike, fragmentation=ike.fragmentation, previous_addresses=previous,
+        reauth=jittered(ike.reauth) if ike.renew == "reauth" else None,
+        # A user's name and password may be in use on another of his devices: with these it is never known to be true,
+        # and RFC 7296 §2.4 forbids it. A certificate's key is this device's.
+        initial_contact=alone and user.auth == "certificate")
 
 
 def trusted(profile: Profile) -> str | tuple[str, ...]:

@@ -19,6 +19,7 @@ from client.model.state import (
     TunnelState,
     rfc3339,
 )
+from client.texts import finding_text
 
 MAX_FINDINGS = 16
 
@@ -50,6 +51,8 @@ class Tunnel:
     children: tuple[tuple[ike.ChildSaInfo, float], ...] = ()      # with the time of rekeying
     roams: int = 0
     rekeys: int = 0
+    reauths: int = 0
+    reauth_at: float | None = None
     error: ErrorState | None = None
     findings: tuple[Finding, ...] = field(default=())
 
@@ -63,6 +66,10 @@ class Tunnel:
         kept = (one for one in self.findings if one not in findings)
         return replace(self, findings=(*kept, *findings)[-MAX_FINDINGS:])
 
+    def without(self, code: str) -> "Tunnel":
+        """What this finding said is true no more."""
+        return replace(self, findings=tuple(one for one in self.findings if one.code != code))
+
 
 def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> Tunnel:
     """What an engine event changes; ``clock_offset`` turns the engine's times into Unix time."""
@@ -72,6 +79,16 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
                 tunnel, path=event.path, nat=event.nat, virtual_ips=event.virtual_ips,
                 spis=(event.spi_i, event.spi_r), proposal=proposal_name(event.proposal), established_at=now,
                 ike_rekey_at=event.rekey_at + clock_offset, children=(), error=None)
+        case ike.Reauthenticated(established=new):
+            there = tunnel.to(State.CONNECTED, now) if tunnel.state is State.ROAMING else tunnel
+            if event.reason == "not-renewed":
+                there = there.found(Finding("not-renewed", finding_text("not-renewed")))
+            return replace(
+                there.without("reauth-failed"), path=new.path, nat=new.nat, virtual_ips=new.virtual_ips,
+                spis=(new.spi_i, new.spi_r), proposal=proposal_name(new.proposal), established_at=now,
+                ike_rekey_at=new.rekey_at + clock_offset, reauths=tunnel.reauths + 1)
+        case ike.ReauthenticationAt():
+            return replace(tunnel, reauth_at=None if event.at is None else event.at + clock_offset)
         case ike.IkeRekeyed():
             return replace(tunnel, spis=(event.spi_i, event.spi_r), proposal=proposal_name(event.proposal),
                            ike_rekey_at=event.rekey_at + clock_offset, rekeys=tunnel.rekeys + 1)
@@ -105,10 +122,11 @@ def describe(tunnel: Tunnel, stats: DataPathStats | None) -> TunnelState:
         path=PathState(path.interface, str(path.local), str(path.remote), "udp", tunnel.nat) if path else None,
         virtual_ips=tuple(str(address.ip) for address in tunnel.virtual_ips.addresses), dns=tunnel.dns,
         ike=IkeState(tunnel.spis[0].hex(), tunnel.spis[1].hex(), tunnel.proposal, rfc3339(tunnel.established_at),
-                     rfc3339(tunnel.ike_rekey_at), None) if up else None,
+                     rfc3339(tunnel.ike_rekey_at),
+                     None if tunnel.reauth_at is None else rfc3339(tunnel.reauth_at)) if up else None,
         children=tuple(_child(info, at, inbound.get(info.spi_in), outbound.get(info.spi_out))
                        for info, at in tunnel.children),
-        counters=Counters(tunnel.roams, tunnel.rekeys, 0, sum(sa.replays for sa in inbound.values()),
+        counters=Counters(tunnel.roams, tunnel.rekeys, tunnel.reauths, sum(sa.replays for sa in inbound.values()),
                           sum(sa.auth_failures for sa in inbound.values())),
         last_error=tunnel.error,
         findings=tuple({"code": finding.code, "message": finding.message} for finding in tunnel.findings))

@@ -24,6 +24,7 @@ from client.core.ikev2.events import (
     PathChanged,
     PeerVerdict,
     Random,
+    Redirected,
     Unreachable,
 )
 from client.core.ikev2.exchange import (
@@ -53,12 +54,14 @@ from client.core.ikev2.mobike import tell_new_address
 from client.core.ikev2.payloads import SA, Delete, Notify, Payload
 from client.core.ikev2.proposal import proposal_name
 from client.core.ikev2.protection import is_first
+from client.core.ikev2.redirect import RedirectedAway
 from client.core.ikev2.rekey_ike import RekeyIke, answer_rekey_ike
 from client.core.ikev2.timers import Timer
 from client.model.cause import Cause
 
 KE_SILENCE = 6.0         # s without any answer before another group is tried
 CLOSE_GIVE_UP = 2.0      # s: a DELETE that nobody answers does not hold the user up
+REKEY_HELD = 5.0         # s between looks whether a rekeying may go on
 CLOCK_STEP = 0.001       # s: deadlines closer than this are the same
 UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
 HINT_INTERVAL = 10.0     # s between liveness checks that hints of anybody bring about
@@ -75,6 +78,7 @@ class Ikev2Engine:
         self._said_unreachable = False
         self._last_hint: float | None = None
         self._paths: tuple[Path, ...] = ()
+        self.hold_rekey_ike = False         # another IKE_SA is in the making: this one is rekeyed only if that fails
 
     # --- inputs ---
 
@@ -166,7 +170,9 @@ class Ikev2Engine:
 
     def rekey_ike(self, now: float) -> None:
         sa = self._ctx.current()
-        if sa is not None and sa.state is IkeState.ESTABLISHED:
+        if sa is not None and sa.state is IkeState.ESTABLISHED and self.hold_rekey_ike:
+            self._ctx.timers.set(Timer.REKEY_IKE, sa.own_spi, now + REKEY_HELD)
+        elif sa is not None and sa.state is IkeState.ESTABLISHED:
             self._ctx.enqueue(sa, RekeyIke(self._ctx, sa))
             self._pump(now)
 
@@ -218,6 +224,24 @@ class Ikev2Engine:
     def next_timeout(self) -> float | None:
         return self._ctx.timers.next()
 
+    # --- for a succession of IKE_SAs ---
+
+    @property
+    def path(self) -> Path | None:
+        """Where the conversation goes now; None while there is no network."""
+        return self._ctx.path
+
+    @property
+    def settled(self) -> bool:
+        """Established, and no exchange of ours waits or is under way."""
+        sa = self._ctx.current()
+        return (sa is not None and sa.state is IkeState.ESTABLISHED and sa.window.outstanding is None
+                and not sa.window.queue)
+
+    def uses_spi(self, spi: bytes) -> bool:
+        """Is this an inbound SPI of ours, of a CHILD_SA that lives or lingers?"""
+        return self._ctx.find_child(spi) is not None or spi in self._ctx.lingering
+
     # --- IKE_SA_INIT ---
 
     def _initiate(self, group: int | None, now: float) -> None:
@@ -245,6 +269,11 @@ class Ikev2Engine:
             check_rules(message)
             self._heard(outstanding, now)
             ready = init.process_response(message, data, now)
+        except RedirectedAway as away:
+            if away.gateway is not None:
+                ctx.emit(Redirected(away.gateway))
+                ctx.finish()
+            return
         except ProtocolError as error:
             offered = ", ".join(proposal_name(p) for p in ctx.config.ike_proposals)
             cause = INIT_CAUSES.get(error.notify, Cause.PROTOCOL_ERROR)

@@ -235,6 +235,62 @@ class Unreachable(Event):
 
 
 @dataclass(frozen=True)
+class AuthLifetime(Event):
+    """The gateway wants a new authentication within so many seconds (RFC 4478)."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Redirected(Event):
+    """Go to ``gateway`` (an address or a name) instead (RFC 5685); ``live``: the present IKE_SA stands meanwhile.
+
+    Comes out of a ``Succession`` only while there is no IKE_SA yet: the answer is ``follow``.
+    """
+
+    gateway: str
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class ReauthenticationAt(Event):
+    """When a new authentication is due, None for never; said whenever it changes."""
+
+    at: float | None
+
+
+@dataclass(frozen=True)
+class ReauthenticationDue(Event):
+    """Ask whoever must be asked, until ``deadline``; then ``reauthenticate`` or ``postpone_reauthentication``.
+
+    ``reason``: ``policy`` (ours), ``gateway`` (RFC 4478), ``not-renewed`` (an SA ends at ``deadline``), ``redirect``
+    (then to ``gateway``) or ``asked`` (by the user).
+    """
+
+    reason: str
+    deadline: float
+    gateway: str = ""
+
+
+@dataclass(frozen=True)
+class Reauthenticated(Event):
+    """Another IKE_SA has taken over; the old one and its CHILD_SAs go after their successors have come."""
+
+    established: Established
+    reason: str
+
+
+@dataclass(frozen=True)
+class ReauthenticationFailed(Event):
+    """The old IKE_SA carries on until ``deadline``; the next try is at ``retry_at``, None: not without the user."""
+
+    cause: Cause
+    detail: str
+    deadline: float
+    retry_at: float | None
+
+
+@dataclass(frozen=True)
 class Failed(Event):
     """The engine is finished, without having been asked to."""
 
@@ -305,6 +361,10 @@ class EngineConfig:
     connect_give_up: float = 60.0               # without an answer before the IKE_SA is established
     retransmit_give_up: float = 60.0            # and after: then the gateway is dead
     previous_addresses: Sequence[IpInterface] = ()  # ask for the same virtual addresses again
+    reauth: float | None = None                 # a new authentication after so long at the latest; None: never
+    initial_contact: bool = False               # no other IKE_SA of this identity is alive (RFC 7296 §2.4)
+    redirected_from: str = ""                   # the address that sent us here (RFC 5685)
+    redirects: bool = True                      # follow a gateway that sends us to another
     children: tuple[ChildConfig, ...] = ()      # several CHILD_SAs, the first made in IKE_AUTH; else the one above
 
     childless: bool = False                     # no CHILD_SA in IKE_AUTH where the gateway can do without (RFC 6023)

@@ -36,7 +36,7 @@ from client.core.ikev2.events import (
 )
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.ike_sa_init import IkeSaInit
-from client.core.ikev2.informational import DeleteUnused
+from client.core.ikev2.informational import DeleteUnused, heed_auth_lifetime, heed_redirect
 from client.core.ikev2.message import Message
 from client.core.ikev2.mobike import tell_new_address
 from client.core.ikev2.payloads import AUTH, CERT, CERTREQ, CP, EAP, SA, IDi, IDr, Notify, Payload, TSi, TSr
@@ -172,6 +172,8 @@ class IkeAuth:
             payloads += offer_child(self._child, self._spi_in, esp_proposals(self._child, self._sa, ()))
         if config.mobike:
             payloads.append(Notify.of(NotifyType.MOBIKE_SUPPORTED))
+        if config.initial_contact:
+            payloads.append(Notify.of(NotifyType.INITIAL_CONTACT))
         if self._ctx.peer.multiple_auth:
             payloads.append(Notify.of(NotifyType.MULTIPLE_AUTH_SUPPORTED))
         if config.eap_only and self._rounds[0].auth == "eap":
@@ -343,6 +345,9 @@ class IkeAuth:
 
     def _finish(self, message: Message, now: float) -> None:
         ctx = self._ctx
+        if heed_redirect(ctx, message, live=False):      # both sides are authenticated: it may send us on (RFC 5685 §6)
+            ctx.close_with(self._sa, Cause.GATEWAY_CLOSED, "redirected", now)
+            return
         ctx.virtual_ips = read_config_reply(message.get(CP))
         if self._childless:
             self._establish(None, now)
@@ -350,6 +355,7 @@ class IkeAuth:
             self._without_child(_error(message), now)
         else:
             self._with_child(message, now)
+        heed_auth_lifetime(ctx, message)
 
     def _with_child(self, message: Message, now: float) -> None:
         ctx, sa = self._ctx, self._sa

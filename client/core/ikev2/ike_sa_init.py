@@ -16,6 +16,7 @@ from client.core.ikev2.natd import detect_nat, nat_detection
 from client.core.ikev2.payloads import KE, SA, Nonce, Notify, Payload
 from client.core.ikev2.proposal import proposal_name, verify_chosen
 from client.core.ikev2.proposal_types import ADDITIONAL
+from client.core.ikev2.redirect import RedirectedAway, new_gateway, redirected_from
 from client.model.cause import Cause
 
 MAX_RETRIES = 6              # cookies and other groups together, against a peer that plays (RFC 7296 §2.6.1)
@@ -66,6 +67,9 @@ class IkeSaInit:
                 raise ProtocolError(NotifyType.INVALID_KE_PAYLOAD, f"the gateway asks for group {group}")
             self._use_group(group)
             return False
+        if self._ctx.config.redirects and (redirect := message.notify(NotifyType.REDIRECT)):
+            gateway = new_gateway(redirect, self.nonce_i)
+            raise RedirectedAway(gateway)
         if error := next((n for n in message.notifies() if n.is_error), None):
             raise ProtocolError(error.type, "answer to IKE_SA_INIT")
         self._accept(message, raw)
@@ -131,6 +135,9 @@ class IkeSaInit:
             payloads.append(Notify.of(NotifyType.INTERMEDIATE_EXCHANGE_SUPPORTED))
         if ctx.config.ppk_id:
             payloads.append(Notify.of(NotifyType.USE_PPK))          # RFC 8784 §3
+        if ctx.config.redirects:
+            payloads.append(redirected_from(ctx.config.redirected_from) if ctx.config.redirected_from
+                            else Notify.of(NotifyType.REDIRECT_SUPPORTED))
         self.request = encode_plain(Message(sa.spi_i, bytes(8), ExchangeType.IKE_SA_INIT, initiator=True,
                                             response=False, message_id=0, payloads=tuple(payloads)))
 

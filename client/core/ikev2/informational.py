@@ -3,11 +3,12 @@
 from client.core.ikev2 import children
 from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
-from client.core.ikev2.events import Closed, Progress
+from client.core.ikev2.events import AuthLifetime, Closed, Progress, Redirected
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.message import Message
 from client.core.ikev2.natd import nat_detection
 from client.core.ikev2.payloads import Delete, Notify, Payload
+from client.core.ikev2.redirect import new_gateway
 from client.model.cause import Cause
 
 
@@ -93,6 +94,22 @@ class DeleteIke:
         return DeleteIke(self._ctx, sa, last=True) if self._last else None
 
 
+def heed_auth_lifetime(ctx: Context, message: Message) -> None:
+    """How long this authentication lasts, as the gateway says at the end of IKE_AUTH or at any time (RFC 4478 §2)."""
+    lifetime = message.notify(NotifyType.AUTH_LIFETIME)
+    if lifetime is not None and len(lifetime.data) == 4:
+        ctx.emit(AuthLifetime(float(int.from_bytes(lifetime.data, "big"))))
+
+
+def heed_redirect(ctx: Context, message: Message, *, live: bool) -> bool:
+    """Is there a REDIRECT to follow (RFC 5685 §5, §6)? A protected one needs no nonce."""
+    redirect = message.notify(NotifyType.REDIRECT)
+    gateway = new_gateway(redirect) if redirect is not None and ctx.config.redirects else None
+    if gateway is not None:
+        ctx.emit(Redirected(gateway, live))
+    return gateway is not None
+
+
 def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) -> list[Payload]:
     """Our answer to the gateway's request; what ends the connection happens after it was sent."""
     reply: list[Payload] = []
@@ -105,6 +122,9 @@ def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) 
             spis = [spi for spi in (_child_deleted(ctx, sa, spi_out, gone, now) for spi_out in delete.spis) if spi]
             if spis:
                 reply.append(Delete(ProtocolId.ESP, tuple(spis)))
+    heed_auth_lifetime(ctx, message)
+    if sa.state is IkeState.ESTABLISHED:
+        heed_redirect(ctx, message, live=True)
     if gone and sa.state is IkeState.ESTABLISHED:
         ctx.after_reply = lambda: _say_lost(ctx, sa, gone, now)
     for notify in message.notifies():
