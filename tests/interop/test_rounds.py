@@ -11,7 +11,9 @@ from tests.lab import plan
 from tests.lab.gateways import PASSWORD, PSK
 from tests.lab.lab import Lab
 
-PROVEN = {"multi": ["RSA_EMSA_PKCS1_SHA2_256", "EAP"], "multi3": ["pre-shared key", "RSA_EMSA_PKCS1_SHA2_256", "EAP"]}
+# connection → how the gateway's log says that each of our rounds was proven
+PROVEN = {"multi": ["RSA_EMSA_PKCS1_SHA2_256", "EAP"], "multi3": ["pre-shared key", "RSA_EMSA_PKCS1_SHA2_256", "EAP"],
+          "pskeap": ["pre-shared key", "EAP"]}
 
 
 @pytest.mark.parametrize("name", PROVEN)
@@ -42,6 +44,7 @@ REFUSALS = {
     "password-of-the-last-round": Refusal("multi", "Wr0ng", 6, "refused your user name, password"),
     "password-after-the-key": Refusal("multi3", f"{PSK}\nWr0ng", 6, "refused your user name, password"),
     "key-of-the-first-round": Refusal("multi3", f"wr0ng\n{PASSWORD}", 6, "AUTHENTICATION_FAILED in round 1 of 3"),
+    "the-gateways-key": Refusal("pskeap", f"wr0ng\n{PASSWORD}", 6, "AUTHENTICATION_FAILED in round 1 of 2"),
     "a-round-too-many": Refusal("mschap", f"{PASSWORD}\n{PSK}", 6, "refused your user name",
                                 {"auth": ["eap-mschapv2", "psk"]}),
     "a-round-too-few": Refusal("multi", "", 6, "refused your user name", {"auth": "certificate", "identity": ""}),

@@ -70,6 +70,8 @@ CONNECTIONS: dict[str, Section] = {
     "multi3": {"local": {"auth": "pubkey", "certs": "server.crt"}, "remote-1": {"auth": "psk"},
                "remote-2": {"auth": "pubkey", "cacerts": "root.crt"},
                "remote-3": {"auth": "eap-mschapv2", "eap_id": "%any"}},
+    "pskeap": {"local": {"auth": "psk"}, "remote-1": {"auth": "psk"},
+               "remote-2": {"auth": "eap-mschapv2", "eap_id": "%any"}},
     "full": _eap(children=_child(local_ts="0.0.0.0/0, ::/0")),
     "full4": _eap(pools="v4", children=_child(local_ts="0.0.0.0/0")),
     "narrow": _eap(children=_child(local_ts="10.10.0.0/25, 10.20.0.0/25[6/8080]")),  # of a wider request
@@ -110,7 +112,7 @@ POOLS: Section = {
 }
 SECRETS: Section = {
     "ike-psk": {"secret": PSK, "id-1": f"psk.{DOMAIN}", "id-2": f"multi3.{DOMAIN}", "id-3": USER,
-                "id-4": f"ppkpsk.{DOMAIN}"},
+                "id-4": f"ppkpsk.{DOMAIN}", "id-5": f"pskeap.{DOMAIN}"},
     "eap-alice": {"id": USER, "secret": PASSWORD},
     "eap-bob": {"id": SECOND_USER, "secret": SECOND_PASSWORD},
     "ppk-1": {"id": PPK_ID, "secret": PPK},

@@ -9,7 +9,8 @@ from tests.lab.gateways import CONNECTIONS, PASSWORD, PPK, PPK_ID, PSK, USER, ad
 
 _CERTIFICATES = {"cert": "client-rsa", "certec": "client-ec", "certed": "client-ed"}
 # RFC 4739: the way in of each round, in their order
-_ROUNDS = {"multi": ["certificate", "eap-mschapv2"], "multi3": ["psk", "certificate", "eap-mschapv2"]}
+_ROUNDS = {"multi": ["certificate", "eap-mschapv2"], "multi3": ["psk", "certificate", "eap-mschapv2"],
+           "pskeap": ["psk", "eap-mschapv2"]}
 _LAN = ["10.10.0.0/24", "10.20.0.0/24", "fd10::/48"]
 _ALL = ["0.0.0.0/0", "::/0"]
 
@@ -45,6 +46,6 @@ def secrets(connection: str) -> dict[str, str]:
         return {}
     if connection not in CONNECTIONS:
         raise KeyError(connection)
-    lines = {"psk": [PSK], "multi3": [PSK, PASSWORD], "ppkpsk": [PSK, PPK], "ppkcert": [PPK]}
+    lines = {"psk": [PSK], "multi3": [PSK, PASSWORD], "pskeap": [PSK, PASSWORD], "ppkpsk": [PSK, PPK], "ppkcert": [PPK]}
     return {"--password-fd": "\n".join(lines.get(connection, [PASSWORD, PPK] if connection.startswith("ppk")
                                                  else [PASSWORD]))}
