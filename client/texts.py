@@ -182,7 +182,8 @@ CAUSES: dict[Cause, CauseText] = {
         _("Ask whoever runs the gateway which ones it takes, and name them in ike.esp_proposals."),
         _("The gateway accepts none of the algorithms offered for the traffic: {detail}.")),
     Cause.TS_UNACCEPTABLE: CauseText(
-        _("The gateway does not serve the networks this profile asks for."), _("Check tunnel.remote in the profile.")),
+        _("The gateway does not serve the networks this profile asks for."),
+        _("Check tunnel.remote or the [[child]] tables in the profile.")),
     Cause.ADDRESS_FAILURE: CauseText(_("The gateway has no address for this computer."), _TRY_LATER),
     Cause.CONFIG_REQUIRED: CauseText(
         _("The gateway wants to give this computer an address, but did not understand that it was asked for one."),

@@ -13,6 +13,7 @@ from typing import Any
 
 VERSION = 1
 MAX_BYTES = 256 * 1024
+MAX_CHILDREN = 16        # CHILD_SAs of one profile
 MAX_DOTS = 512           # in one line: tomllib needs time and memory with the square of a dotted key's parts
 AUTH_METHODS = ("psk", "certificate", "eap-mschapv2")
 MAX_ROUNDS = 4           # authentications one after the other (RFC 4739)
@@ -83,6 +84,18 @@ class Tunnel:
 
 
 @dataclass(frozen=True)
+class Child:
+    """One ``[[child]]`` table: a CHILD_SA of its own. ``local`` empty is whatever address the gateway gives."""
+
+    name: str
+    remote: tuple[IpNetwork, ...]
+    local: tuple[IpNetwork, ...]
+    esp_proposals: tuple[str, ...]
+    pfs: str
+    child_lifetime: float
+
+
+@dataclass(frozen=True)
 class Dns:
     mode: str
     domains: tuple[str, ...]
@@ -111,6 +124,7 @@ class Profile:
     tunnel: Tunnel
     dns: Dns
     ike: Ike
+    children: tuple[Child, ...] = ()     # empty: [tunnel] is the only one; else ``tunnel.remote`` is all of theirs
 
 
 def parse_profile(text: str) -> Profile:
@@ -144,9 +158,15 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
     values["ike.renew"] = values["ike.renew"] or ("rekey" if user.auth == "psk" else "reauth")
     ike = Ike(*(values[f"ike.{k}"] for k in ("proposals", "esp_proposals", "pfs", "lifetime", "child_lifetime",
                                              "dpd", "mobike", "fragmentation", "renew", "reauth", "ppk")))
-    return Profile(values["name"], gateway, user,
-                   Tunnel(values["tunnel.remote"], values["tunnel.exclude"], values["tunnel.lan"]),
-                   Dns(values["dns.mode"], values["dns.domains"]), ike)
+    children = tuple(Child(**{"esp_proposals": ike.esp_proposals, "pfs": ike.pfs,
+                              "child_lifetime": ike.child_lifetime, **given}) for given in values["child"])
+    remote = values["tunnel.remote"]
+    if children:
+        if "remote" in tree.get("tunnel", {}):
+            raise ProfileError("child: the networks are in the [[child]] tables, so tunnel.remote must be left out")
+        remote = tuple(network for child in children for network in child.remote)
+    return Profile(values["name"], gateway, user, Tunnel(remote, values["tunnel.exclude"], values["tunnel.lan"]),
+                   Dns(values["dns.mode"], values["dns.domains"]), ike, children)
 
 
 def _rounds(values: Mapping[str, Any]) -> tuple[Round, ...]:
@@ -286,6 +306,50 @@ def _ppk_id(value: Any) -> str:
     return str(value)
 
 
+def _children(value: Any) -> tuple[dict[str, Any], ...]:
+    """What each table gives, checked; what it leaves out is as in [ike]."""
+    if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
+        raise ValueError("must be tables, each beginning with [[child]]")
+    if len(value) > MAX_CHILDREN:
+        raise ValueError(f"must be at most {MAX_CHILDREN} tables")
+    children = tuple(_child(table) for table in value)
+    seen: dict[str, tuple[IpNetwork, ...]] = {}
+    for child in children:
+        name = child["name"]
+        if name in seen:
+            raise ValueError(f"two tables have the name {name!r}")
+        for other, networks in seen.items():
+            if any(one.version == two.version and one.overlaps(two)
+                   for one in child["remote"] for two in networks):
+                raise ValueError(f"the networks of {other!r} and {name!r} overlap: a packet has one way")
+        seen[name] = child["remote"]
+    return children
+
+
+def _child(table: dict[str, Any]) -> dict[str, Any]:
+    unknown = [key for key in table if key not in CHILD_KEYS]
+    if unknown:
+        raise ValueError(f"there is no key {unknown[0]!r}; there are {', '.join(CHILD_KEYS)}")
+    missing = [key for key in ("name", "remote") if key not in table]
+    if missing:
+        raise ValueError(f"{missing[0]} is missing")
+    given: dict[str, Any] = {"local": ()}
+    for key, value in table.items():
+        try:
+            given[key] = CHILD_KEYS[key](value)
+        except ValueError as error:
+            raise ValueError(f"{key} {error}") from error
+    if given["local"] and {one.version for one in given["local"]} != {one.version for one in given["remote"]}:
+        raise ValueError("local and remote must be of the same IP versions")
+    return given
+
+
+def _child_name(value: Any) -> str:
+    if not isinstance(value, str) or not _NAME.fullmatch(value):
+        raise ValueError("must be letters, digits and _ . @ -, at most 64, beginning with a letter or digit")
+    return value
+
+
 def _later(neutral: Any) -> Callable[[Any], Any]:
     """A key of the contract whose capability has not landed: only its neutral value passes."""
     def check(value: Any) -> Any:
@@ -334,7 +398,12 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "policy.lockdown": (_later("off"), "off"),
     "policy.on_reauth_failure": (_later("disconnect"), "disconnect"),
     "policy.token_removed": (_later("disconnect"), "disconnect"),
-    "child": (_later([]), []),
+    "child": (_children, []),
+}
+# of a [[child]] table → check
+CHILD_KEYS: dict[str, Callable[[Any], Any]] = {
+    "name": _child_name, "remote": _remote, "local": _networks, "esp_proposals": _texts, "pfs": _text,
+    "child_lifetime": _duration(10, 7 * 86400),
 }
 _SECTIONS = {key.split(".")[0] for key in KEYS if "." in key}
 

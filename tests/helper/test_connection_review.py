@@ -300,8 +300,9 @@ async def test_renewed_selectors_reach_the_host(rig: Rig) -> None:
     await rig.connected()
     assert len(rig.surface.applied) == 1
     gateway = rig.surface.gateway
-    gateway._ctx.config = replace(gateway._ctx.config, local_ts=gateway._ctx.config.local_ts[:1])
     (sa,) = gateway._ctx.sas.values()
+    (child,) = sa.children.values()
+    child.wanted = replace(child.wanted, local_ts=child.wanted.local_ts[:1])
     gateway.rekey_child(next(iter(sa.children)), rig.surface.now())
     assert rig.surface.transport is not None
     rig.surface.transport.pump()

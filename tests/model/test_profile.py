@@ -47,7 +47,7 @@ def test_every_default_may_be_written_out(key):
     ("gateway.revocation", "strict"), ("gateway.pin", "sha256:00"), ("user.auth", "smartcard"),
     ("user.auth", "eap-ttls/pap"), ("user.auth", ["certificate", "eap-tls"]), ("user.aaa", {"trust": "gateway"}),
     ("ike.legacy", "on"), ("roaming.transports", ["udp", "tcp"]),
-    ("policy.autoconnect", True), ("policy.lockdown", "always"), ("child", [{}])])
+    ("policy.autoconnect", True), ("policy.lockdown", "always")])
 def test_what_has_not_landed_is_refused_by_name(key, value):
     with pytest.raises(ProfileError, match=rf"^{key}: .*not available in this version"):
         profile_from_dict(with_value(key, value))
@@ -63,6 +63,50 @@ def test_what_has_not_landed_is_refused_by_name(key, value):
 def test_refused_by_name(key, value):
     with pytest.raises(ProfileError, match=rf"^{key}\b"):
         profile_from_dict(with_value(key, value))
+
+
+LAB = {"name": "lab", "remote": ["10.10.0.0/24"]}
+OFFICE = {"name": "office", "remote": ["10.20.0.0/24", "fd20::/48"], "local": ["10.99.0.0/24", "fd99::/64"],
+          "esp_proposals": ["aes256gcm16"], "pfs": "off", "child_lifetime": "10m"}
+
+
+def test_child_tables():
+    lab, office = profile_from_dict(with_value("child", [LAB, OFFICE])).children
+    assert (lab.name, list(map(str, lab.remote)), lab.local) == ("lab", ["10.10.0.0/24"], ())
+    assert (lab.esp_proposals, lab.pfs, lab.child_lifetime) == ((), "auto", 3600)
+    assert (office.esp_proposals, office.pfs, office.child_lifetime) == (("aes256gcm16",), "off", 600)
+    assert list(map(str, office.local)) == ["10.99.0.0/24", "fd99::/64"]
+
+
+def test_what_a_child_leaves_out_is_as_in_ike():
+    tree = with_value("child", [LAB]) | {"ike": {"pfs": "ecp384", "esp_proposals": ["aes128gcm16"],
+                                                 "child_lifetime": "20m"}}
+    (lab,) = profile_from_dict(tree).children
+    assert (lab.esp_proposals, lab.pfs, lab.child_lifetime) == (("aes128gcm16",), "ecp384", 1200)
+
+
+def test_the_tunnel_is_all_children():
+    profile = profile_from_dict(with_value("child", [LAB, OFFICE]))
+    assert list(map(str, profile.tunnel.remote)) == ["10.10.0.0/24", "10.20.0.0/24", "fd20::/48"]
+    assert not profile.tunnel.full
+    assert profile_from_dict(with_value("child", [{"name": "all", "remote": "0.0.0.0/0"}])).tunnel.full
+
+
+@pytest.mark.parametrize(("children", "words"), [
+    ({}, "must be tables"), (["lab"], "must be tables"), ([{}], "name is missing"), ([{"name": "x"}], "remote is"),
+    ([{**LAB, "name": "a/b"}], "name must be"), ([{**LAB, "remote": []}], "remote must name"),
+    ([{**LAB, "colour": "red"}], "no key 'colour'"), ([LAB, {**OFFICE, "name": "lab"}], "two tables"),
+    ([LAB, {**OFFICE, "remote": "10.0.0.0/8", "local": []}], "'lab' and 'office' overlap"),
+    ([{**LAB, "local": ["fd99::/64"]}], "same IP versions"), ([{**LAB, "child_lifetime": "1s"}], "child_lifetime must"),
+    ([{"name": f"c{n}", "remote": f"10.{n}.0.0/16"} for n in range(17)], "at most 16")])
+def test_child_tables_are_refused_with_the_reason(children, words):
+    with pytest.raises(ProfileError, match=f"^child: .*{words}"):
+        profile_from_dict(with_value("child", children))
+
+
+def test_networks_are_named_in_one_place():
+    with pytest.raises(ProfileError, match=r"^child: .*tunnel\.remote must be left out"):
+        profile_from_dict(with_value("child", [LAB]) | {"tunnel": {"remote": ["10.0.0.0/8"]}})
 
 
 def test_a_label_has_at_most_63_octets():

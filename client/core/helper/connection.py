@@ -91,6 +91,8 @@ class Connection:
         self._connected_at: float | None = None
         self._cut_off = False                               # no uplink leads to the gateway
         self._host_applied = False
+        self._networks: dict[str, ike.ChildSaInfo] = {}     # the newest of each name: routed, also while it is gone
+        self._childless = False                             # the gateway takes no CHILD_SA in IKE_AUTH (RFC 6023)
         self._closing = False
         self._cleaning = False
         self._hint: RoveError | None = None                 # the best-known reason, for --timeout
@@ -194,9 +196,13 @@ class Connection:
         failures = 0
         while not self._closing:
             self._connected_at = None
+            childless = self._childless
             try:
-                await self._attempt("reconnect" if self._was_connected else "connect")
+                # A gateway that accepted the user and takes no CHILD_SA in IKE_AUTH is asked without one, at once.
+                await self._attempt("reconnect" if self._was_connected or childless else "connect")
             except RoveError as error:
+                if self._childless and not childless and not self._closing:
+                    continue
                 # Nobody has signed an answer to IKE_SA_INIT: with settings that have worked it is no reason to end
                 # (RFC 7296 §2.21.1).
                 forged = self._was_connected and error.cause in FORGEABLE
@@ -240,6 +246,7 @@ class Connection:
                                self._tunnel.virtual_ips.addresses, alone=self._around.alone())
         if len(gateways) > 1:
             config = replace(config, connect_give_up=SILENCE_BEFORE_THE_NEXT)
+        config = replace(config, childless=self._childless)
         self._config = config
         self._engine = Succession(config, self._around.random)
         self._around.log("info", f"initiating IKE_SA to {paths[0].remote.address} via {paths[0].interface}")
@@ -444,7 +451,7 @@ class Connection:
         transport = self._transport
         assert transport is not None
         offset = time.time() - self._around.clock()
-        self._tunnel, before = step(self._tunnel, event, time.time(), offset), self._tunnel
+        self._tunnel = step(self._tunnel, event, time.time(), offset)
         match event:
             case ike.PeerAuth():
                 self._ask(event.request_id, self._judge(event))
@@ -455,6 +462,7 @@ class Connection:
             case ike.PpkNeeded():
                 self._ask(event.request_id, self._mix_ppk(event))
             case ike.Progress():
+                self._childless |= event.step == "childless-only"
                 self._step(event.step, event.detail)
             case ike.Established():
                 self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
@@ -464,7 +472,9 @@ class Connection:
                 if event.outbound:
                     transport.data_path.install_outbound(outbound_sa(event.child))
                 self._around.log("info", f"CHILD_SA {event.child.spi_in.hex()} installed")
-                if event.rekeyed_spi is None or not _same_networks(before, event.child):
+                known = self._networks.get(event.child.name)
+                self._networks[event.child.name] = event.child
+                if event.rekeyed_spi is None or known is None or known.remote_ts != event.child.remote_ts:
                     self._apply_host()
             case ike.ChildOutbound():
                 transport.data_path.install_outbound(outbound_sa(event.child))
@@ -597,7 +607,7 @@ class Connection:
 
     def _apply_host(self) -> None:
         config = host_config(self._profile, self._around.index, self._tunnel.virtual_ips,
-                             tuple(info for info, _ in self._tunnel.children))
+                             tuple(self._networks.values()))
         dns = DnsState(tuple(map(str, config.dns_servers)), config.dns_domains)
         self._tunnel = replace(self._tunnel, dns=dns)
         self._do(self._apply(config))
@@ -612,8 +622,10 @@ class Connection:
         self._was_connected = True
         self._connected_at = self._connected_at or self._around.clock()
         self._deadline.reschedule(None)
+        further = self._tunnel.state is State.CONNECTED     # another CHILD_SA of a tunnel that is up
         self._change(self._tunnel.found(*findings).to(State.CONNECTED, time.time()))
-        self._step("connected", "")
+        if not further:
+            self._step("connected", "")
 
     async def _clean_up(self) -> None:
         self._agent.cancel()
@@ -660,8 +672,3 @@ class Connection:
         self._change(self._tunnel.to(State.FAILED, time.time(), spis=(b"", b""), children=(),
                                      error=error_text(error.cause, error.detail)))
         self._tell_error(error, final=True)
-
-
-def _same_networks(before: Tunnel, child: ike.ChildSaInfo) -> bool:
-    """Does a renewed CHILD_SA lead where the others did?"""
-    return any(info.remote_ts == child.remote_ts for info, _ in before.children)

@@ -9,7 +9,7 @@ from client.core.datapath.base import InboundSa, OutboundSa, Selector
 from client.core.helper.agents import Prepared
 from client.core.ikev2.auth import SIGNATURES
 from client.core.ikev2.constants import IdType, ProtocolId, TransformType
-from client.core.ikev2.events import AuthRound, ChildSaInfo, EngineConfig, IpInterface, VirtualIps
+from client.core.ikev2.events import AuthRound, ChildConfig, ChildSaInfo, EngineConfig, IpInterface, VirtualIps
 from client.core.ikev2.identity import identity_from_text
 from client.core.ikev2.proposal import (
     DEFAULT_ESP,
@@ -25,7 +25,7 @@ from client.core.pki.identity import names_identity
 from client.core.pki.trust import ca_key_hashes
 from client.core.platform.host import HostConfig, RemoteNetwork
 from client.model.cause import Cause, RoveError
-from client.model.profile import Profile, Round
+from client.model.profile import IpNetwork, Profile, Round
 
 TUN_MTU = 1400           # octets: an inner packet of this size fits 1500 with ESP in UDP over IPv4 or IPv6
 JITTER = 0.1             # of a lifetime, downwards, so that a fleet does not rekey as one
@@ -55,6 +55,12 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
     def jittered(seconds: float) -> float:
         return seconds * (1 - JITTER * random(1)[0] / 255)
 
+    children = tuple(ChildConfig(
+        child.name, tuple(map(TrafficSelector.from_network, child.local or _everything(child.remote))),
+        tuple(map(TrafficSelector.from_network, child.remote)),
+        _proposals(f"child {child.name}: esp_proposals", child.esp_proposals, ProtocolId.ESP) or DEFAULT_ESP,
+        _pfs(child.pfs, f"child {child.name}: pfs"), jittered(child.child_lifetime), child.child_lifetime * EXPIRE)
+        for child in profile.children)
     return EngineConfig(
         ike_proposals=_proposals("ike.proposals", ike.proposals, ProtocolId.IKE) or DEFAULT_IKE,
         esp_proposals=_proposals("ike.esp_proposals", ike.esp_proposals, ProtocolId.ESP) or DEFAULT_ESP,
@@ -62,7 +68,7 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         eap_only=profile.gateway.trust == "eap", ppk_id=ike.ppk.encode(),
         certificates=prepared.certificates, signatures=prepared.signatures,
         certificate_authorities=ca_key_hashes(trusted(profile)) if user.auth != "psk" else (),
-        local_ts=tuple(TrafficSelector.from_network(net) for net in _ANY if net.version in versions),
+        local_ts=tuple(map(TrafficSelector.from_network, _everything(profile.tunnel.remote))),
         remote_ts=tuple(TrafficSelector.from_network(net) for net in profile.tunnel.remote),
         request_ipv4=4 in versions, request_ipv6=6 in versions,
         ike_rekey=jittered(ike.lifetime), pfs_groups=_pfs(ike.pfs),
@@ -71,7 +77,7 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         reauth=jittered(ike.reauth) if ike.renew == "reauth" else None,
         # A user's name and password may be in use on another of his devices: with these it is never known to be true,
         # and RFC 7296 §2.4 forbids it. A certificate's key is this device's.
-        initial_contact=alone and user.auth == "certificate")
+        initial_contact=alone and user.auth == "certificate", children=children)
 
 
 def trusted(profile: Profile) -> str | tuple[str, ...]:
@@ -101,13 +107,19 @@ def _proposals(key: str, texts: tuple[str, ...], protocol: ProtocolId) -> tuple[
         raise RoveError(Cause.BAD_SETTINGS, f"{key}: {error}") from error
 
 
-def _pfs(text: str) -> tuple[int, ...] | None:
+def _everything(networks: Sequence[IpNetwork]) -> list[IpNetwork]:
+    """All addresses of the IP versions that are there."""
+    versions = {network.version for network in networks}
+    return [network for network in _ANY if network.version in versions]
+
+
+def _pfs(text: str, key: str = "ike.pfs") -> tuple[int, ...] | None:
     if text in ("auto", "off"):
         return None if text == "auto" else ()
     try:
         return (parse_proposal(f"aes256gcm16-{text}", ProtocolId.ESP).ke,)
     except ValueError as error:
-        raise RoveError(Cause.BAD_SETTINGS, f"ike.pfs: {error}") from error
+        raise RoveError(Cause.BAD_SETTINGS, f"{key}: {error}") from error
 
 
 def inbound_sa(child: ChildSaInfo) -> InboundSa:
