@@ -200,6 +200,11 @@ CAUSES: dict[Cause, CauseText] = {
 }
 
 FINDINGS: dict[str, str] = {
+    "child-refused": _("The gateway refuses a part of the tunnel; Rove asks again from time to time ({detail})."),
+    "child-lost": _("A part of the tunnel is gone; Rove makes it anew ({detail})."),
+    "single-pairs": _("The gateway wants each network in a tunnel of its own."),
+    "additional-networks": _("The gateway gives some of the networks in a tunnel of their own: {detail}."),
+    "too-many-children": _("The gateway wants the tunnel in more parts than Rove makes: {detail} are missing."),
     "reauth-failed": _("You have to log in again, and that did not work: {why} “rove reauth” tries once more; "
                        "until {until} the connection goes on as it is."),
     "not-renewed": _("The gateway did not renew the tunnel's keys in time; Rove logged in again instead. "

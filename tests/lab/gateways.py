@@ -75,6 +75,9 @@ CONNECTIONS: dict[str, Section] = {
     "full": _eap(children=_child(local_ts="0.0.0.0/0, ::/0")),
     "full4": _eap(pools="v4", children=_child(local_ts="0.0.0.0/0")),
     "narrow": _eap(children=_child(local_ts="10.10.0.0/25, 10.20.0.0/25[6/8080]")),  # of a wider request
+    "several": _eap(children={"lab": {"local_ts": "10.10.0.0/24"}, "office": {"local_ts": "10.20.0.0/24"},
+                              "six": {"local_ts": "fd10::/48", "esp_proposals": "aes128gcm16-curve25519,aes128gcm16"}}),
+    "ports": _eap(children=_child(local_ts="10.10.0.0/25, 10.10.0.0/24[tcp/22], 10.20.0.0-10.20.0.40[udp/53]")),
     "nopfs": _eap(children=_child(esp_proposals="aes256gcm16")),
     "rekey": _eap(rekey_time="40s", over_time="10s", rand_time="0s",
                   children=_child(rekey_time="20s", life_time="30s", rand_time="0s")),

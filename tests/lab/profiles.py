@@ -35,6 +35,8 @@ def text(connection: str, **changes: Any) -> str:
         "tunnel": {"remote": _ALL if connection.startswith(("full", "narrow")) else _LAN}}
     if connection.startswith("ppk"):
         profile["ike"] = {"ppk": PPK_ID}
+    if "child" in changes:
+        del profile["tunnel"]
     for key, value in changes.items():
         profile[key] = profile.get(key, {}) | value if isinstance(value, dict) else value
     return tomlkit.dumps(profile)

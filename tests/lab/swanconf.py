@@ -71,12 +71,12 @@ def _gateway() -> Section:
     rows: Section = {}
     for name, row in gateways.CONNECTIONS.items():
         changes = dict(row)
-        child = changes.pop("children", {"net": {}})
+        children = _section(changes.pop("children", {"net": {}}))
         local = dict(_section(changes["local"]))
         # charon takes the id from its certificate where the two differ; with %any it claims whatever IDr asks for
         local["id"] = "%any" if str(changes.get("local_addrs")) == plan.GATEWAY_WRONG_NAME else gateways.identity(name)
         rows[name] = gateways.IKE | changes | {
-            "local": local, "children": {"net": gateways.CHILD | _section(_section(child)["net"])}}
+            "local": local, "children": {child: gateways.CHILD | _section(row) for child, row in children.items()}}
     return {"connections": rows, "pools": gateways.POOLS, "secrets": gateways.SECRETS}
 
 

@@ -354,7 +354,8 @@ class Connection:
             prepared = await self._agent.prepare("reauth", patience)
             gateways = (await resolve((due.gateway,), self._around.mark, self._tunnel.virtual_ips.dns)
                         if due.gateway else ())
-            config = engine_config(self._profile, prepared, self._around.random, self._tunnel.virtual_ips.addresses)
+            config = replace(engine_config(self._profile, prepared, self._around.random,
+                                           self._tunnel.virtual_ips.addresses), childless=self._childless)
         except RoveError as error:
             if engine is not None and engine is self._engine:
                 engine.postpone_reauthentication(error.cause, error.detail, self._around.clock())

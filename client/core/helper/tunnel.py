@@ -19,23 +19,19 @@ from client.model.state import (
     TunnelState,
     rfc3339,
 )
-from client.texts import finding_text, plain
+from client.texts import finding_text
 
 MAX_FINDINGS = 16
-MAX_DETAIL = 200        # characters
 
 # Steps of the engine that are worth a finding.
 FINDINGS = {
     "wide-selectors": "The gateway granted more networks than the profile asks for; only those asked for are used.",
     "pfs-refused": "The gateway renews the tunnel's keys without perfect forward secrecy.",
     "rekey-refused": "The gateway refused to renew keys; Rove tries again while the old ones last.",
-    "child-refused": "The gateway refuses a part of the tunnel; Rove asks again from time to time ({detail}).",
-    "child-lost": "A part of the tunnel is gone; Rove makes it anew ({detail}).",
-    "single-pairs": "The gateway wants each network in a tunnel of its own.",
-    "additional-networks": "The gateway gives some of the networks in a tunnel of their own: {detail}",
-    "too-many-children": "The gateway wants the tunnel in more parts than Rove makes: {detail} are missing.",
     "roam-refused": "The gateway did not accept the new address.",
 }
+# Those that say which part of the tunnel it is about.
+CHILD_FINDINGS = ("child-refused", "child-lost", "single-pairs", "additional-networks", "too-many-children")
 
 
 @dataclass(frozen=True)
@@ -114,8 +110,9 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
             there = tunnel.to(State.CONNECTED, now) if tunnel.state is State.ROAMING else tunnel
             return replace(there, path=event.path, nat=event.nat)
         case ike.Progress() if event.step in FINDINGS:
-            message = FINDINGS[event.step].format(detail=plain(event.detail, MAX_DETAIL))
-            return tunnel.found(Finding(event.step, message))
+            return tunnel.found(Finding(event.step, FINDINGS[event.step]))
+        case ike.Progress() if event.step in CHILD_FINDINGS:
+            return tunnel.found(Finding(event.step, finding_text(event.step, detail=event.detail)))
     return tunnel
 
 

@@ -67,7 +67,7 @@ def refused(ctx: Context, sa: IkeSa, wanted: ChildConfig, notify: int, now: floa
     wait = 0.0 if at_once else None
     if notify == NotifyType.NO_ADDITIONAL_SAS and _live(ctx):
         wait = LONGEST_WAIT     # what stands is what there is to be had
-    if not at_once:
+    if not at_once and len(ctx.wanted) > 1:
         ctx.emit(Progress("child-refused", f"{wanted.name}: {said}" if wanted.name else said))
     _note(ctx, sa, wanted, cause, detail or said, LAST_TRIES if final else TRIES, now, wait)
 
