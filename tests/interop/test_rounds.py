@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.interop.rovetest import connect, connected, state
-from tests.lab import plan
+from tests.interop.rovetest import connect, connected, state, status
+from tests.lab import measure, plan, profiles
 from tests.lab.gateways import PASSWORD, PSK
 from tests.lab.lab import Lab
 
@@ -66,3 +66,15 @@ def test_a_refused_round_is_told_once(lab: Lab, name: str) -> None:
     for secret in refusal.secrets.split("\n"):
         if secret:
             assert secret not in done.stdout + done.stderr + lab.roved.log()
+
+
+@pytest.mark.parametrize("name", ["multi3", "ppk"])
+def test_all_of_it_is_asked_for_again_when_logging_in_again(lab: Lab, name: str) -> None:
+    """A new IKE_SA beside the old one (RFC 7296 §2.8.3) has the same rounds, and the same PPK in it (RFC 8784)."""
+    before = connected(lab, name)
+    done = lab.rove("reauth", name, "--timeout", "20", secrets=profiles.secrets(name))
+    assert done.returncode == 0, done.stdout + done.stderr
+    measure.wait_until(lambda: len(lab.gateway.sas()) == 1 and status(lab, name)["counters"]["reauths"] == 1,
+                       "one new IKE_SA", 10)
+    assert status(lab, name)["ike"]["spi_i"] != before["ike"]["spi_i"]
+    assert lab.ping("client", plan.CORP_HOST)
