@@ -128,6 +128,15 @@ def test_roams(lab: Lab, how: str, way: str) -> None:
     assert outage(stream.probes, moved - 0.05) < 8
 
 
+@pytest.mark.parametrize("way", ["nm", "admin"])
+def test_who_is_back_is_announced(lab: Lab, way: str) -> None:
+    """Else a router that asked while the link was down asks again a second later, and drops what it has for us."""
+    with lab.capture("client", "wifi0", "arp") as capture:
+        lab.link("wifi", way)
+        lab.link("wifi", "up")
+    assert capture.count(f"arp.isannouncement == 1 && arp.src.proto_ipv4 == {plan.UPLINKS['wifi'].client}") == 1
+
+
 def test_measures(lab: Lab) -> None:
     lab.swan_client.start()
     times = measure.measure_connect(lab.swan_client, "psk", 3)

@@ -84,7 +84,7 @@ class Network:
         if way == "up":
             router.fail(silent=False)
             netns.ip_batch(router.space, topology.router_up(UPLINKS[uplink], self.v6))
-            netns.ip_batch(client, topology.attach(UPLINKS[uplink], self.v6))
+            topology.attach(client, UPLINKS[uplink], self.v6)
         elif way == "nm":
             netns.ip_batch(router.space, ["link set lan0 down"])
             # its last address takes an interface's IPv4 routes along; the IPv6 default route goes with the carrier

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.lab import netns, plan
+from tests.lab.announce import announce
 from tests.lab.offload import offload_off
 from tests.lab.plan import CLIENT, CORP, GW, INET, MID, UPLINKS, Uplink
 from tests.lab.shell import run
@@ -35,15 +36,15 @@ def build(spaces: dict[str, str], v6: bool) -> None:
             netns.inside(spaces[role], lambda interface=interface: offload_off(interface))  # type: ignore[misc]
 
 
-def attach(uplink: Uplink, v6: bool) -> list[str]:
-    """ip commands in the client: what NetworkManager does after carrier and DHCP."""
-    dev = uplink.interface
-    lines = [f"link set {dev} up", f"addr replace {uplink.client}/24 dev {dev}",
-             f"route replace default via {uplink.router} dev {dev} metric {uplink.metric}"]
-    if v6:
-        lines += [f"addr replace {uplink.client6}/64 dev {dev} nodad",
-                  f"route replace default via {uplink.router6} dev {dev} metric {uplink.metric}"]
-    return lines
+def attach(space: str, uplink: Uplink, v6: bool) -> None:
+    """In the client: what NetworkManager does after carrier and DHCP."""
+    dev, by = uplink.interface, f"dev {uplink.interface} metric {uplink.metric}"
+    netns.ip_batch(space, [f"link set {dev} up", f"addr replace {uplink.client}/24 dev {dev}",
+                           *([f"addr replace {uplink.client6}/64 dev {dev} nodad"] if v6 else [])])
+    # else a router that asked for us while the link was down goes on asking once a second, and drops what it has
+    netns.inside(space, lambda: announce(dev, uplink.client))
+    netns.ip_batch(space, [f"route replace default via {uplink.router} {by}",
+                           *([f"route replace default via {uplink.router6} {by}"] if v6 else [])])
 
 
 def router_up(uplink: Uplink, v6: bool) -> list[str]:
