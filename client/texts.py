@@ -1,7 +1,8 @@
 """Sentences for people: every Cause, step and state, for the command line and the desktop alike.
 
 The source language is English. ``_`` marks what xgettext collects; ``bind`` gives the function that translates
-when a text is used. Texts that came from a gateway pass ``plain`` and are labelled as the gateway's.
+when a text is used. Texts that came from a gateway pass ``plain``; whoever put them into a detail
+labelled them as the gateway's.
 """
 
 import unicodedata
@@ -12,7 +13,6 @@ from client.model.cause import Cause
 from client.model.state import ErrorState, State
 
 MAX_DETAIL = 2000     # characters: a full list of proposals fits
-MAX_GATEWAY_WORDS = 200
 
 
 def bind(translate: Callable[[str], str]) -> None:
@@ -24,15 +24,11 @@ def bind(translate: Callable[[str], str]) -> None:
 def error_text(cause: Cause, detail: str = "") -> ErrorState:
     """A cause and what was seen → sentence and advice. ``detail`` may hold anything, also a gateway's bytes."""
     row = CAUSES[cause]
-    limit = MAX_GATEWAY_WORDS if row.gateway_words else MAX_DETAIL
-    seen = plain(detail, limit)
+    seen = plain(detail)
     if not seen or seen.rstrip(".").casefold() == row.sentence.rstrip(".").casefold():
         message = _translate(row.sentence)
     elif row.with_detail:
         message = _translate(row.with_detail).format(detail=seen)
-    elif row.gateway_words:
-        message = _translate(_("{sentence} The gateway says: “{words}”")).format(
-            sentence=_translate(row.sentence), words=seen)
     else:
         message = f"{_translate(row.sentence)} ({seen})"
     return ErrorState(cause.code, cause.stage.value, message, _translate(row.advice))
@@ -81,15 +77,11 @@ _SPACES = "\t\n\v\f\r\x85"
 
 @dataclass(frozen=True)
 class CauseText:
-    """``with_detail`` replaces ``sentence`` when there is a detail; without it the detail follows in brackets.
-
-    ``gateway_words`` says that the detail is what the gateway wrote: it is quoted as such and kept short.
-    """
+    """``with_detail`` replaces ``sentence`` when there is a detail; without it the detail follows in brackets."""
 
     sentence: str
     advice: str
     with_detail: str = ""
-    gateway_words: bool = False
 
 
 _ASK_ADMIN = _("Tell whoever runs the gateway.")
@@ -110,6 +102,8 @@ CAUSES: dict[Cause, CauseText] = {
         _("Disconnect it first: only one connection at a time can carry everything.")),
     Cause.ALREADY_ACTIVE: CauseText(
         _("This connection is already active."), _("“rove status” shows it; “rove disconnect” ends it.")),
+    Cause.NOT_CONNECTED: CauseText(
+        _("This connection is not up."), _("“rove status” shows what it does; “rove connect” brings it up.")),
     Cause.NO_AGENT: CauseText(
         _("Nobody could be asked for the password or key."),
         _("Connect from a terminal, or run “rove agent” in your session.")),
@@ -168,7 +162,8 @@ CAUSES: dict[Cause, CauseText] = {
         _("Nothing was sent. Do not connect on this network; tell whoever runs the gateway.")),
     Cause.USER_REFUSED: CauseText(
         _("The gateway refused your user name, password, key or certificate."),
-        _("Check them and connect again. Rove does not retry by itself: accounts get locked."), gateway_words=True),
+        _("Check them and connect again. Rove does not retry by itself: accounts get locked."),
+        _("The gateway refused your user name, password, key or certificate: {detail}.")),
     Cause.PPK_REFUSED: CauseText(
         _("The gateway refused the post-quantum key, or your login with it."),
         _("Check the key and its name in ike.ppk, then connect again. Rove does not retry by itself.")),
@@ -212,14 +207,10 @@ FINDINGS: dict[str, str] = {
 }
 
 STEPS: dict[str, str] = {
-    "prepared": _("Got the credentials"),
-    "resolved": _("Found the gateway's address"),
     "ike-sa-init": _("Agreed on algorithms"),
     "gateway-authenticated": _("Gateway is who it claims to be"),
     "user-authenticated": _("Gateway accepted you"),
     "established": _("IKE SA is up"),
-    "child-installed": _("Tunnel is up"),
-    "host-configured": _("Addresses, routes and DNS are set"),
     "connected": _("Connected"),
     "roaming": _("Moving to another network"),
     "roamed": _("Moved to another network"),

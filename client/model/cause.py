@@ -55,6 +55,7 @@ class Cause(Enum):
     NOT_AUTHORISED         = ("not-authorised", Stage.PREPARE, Retry.NEVER, ExitCode.NOT_AUTHORISED)
     ANOTHER_FULL_TUNNEL    = ("another-full-tunnel", Stage.PREPARE, Retry.NEVER, ExitCode.FAILED)
     ALREADY_ACTIVE         = ("already-active", Stage.PREPARE, Retry.NEVER, ExitCode.ERROR)
+    NOT_CONNECTED          = ("not-connected", Stage.PREPARE, Retry.NEVER, ExitCode.ERROR)
     NO_AGENT               = ("no-agent", Stage.PREPARE, Retry.AFTER_USER, ExitCode.PROMPT_CANCELLED)
     PROMPT_CANCELLED       = ("prompt-cancelled", Stage.PREPARE, Retry.AFTER_USER, ExitCode.PROMPT_CANCELLED)
     PROMPT_UNANSWERED      = ("prompt-unanswered", Stage.PREPARE, Retry.AFTER_USER, ExitCode.PROMPT_CANCELLED)

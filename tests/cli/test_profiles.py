@@ -140,9 +140,14 @@ def test_disconnect_and_rekey(rove, roved):
     assert roved.called("Rekey") == [["work", "child"], ["work", "ike"]]
     roved.answers["Rekey"] = RoveError(Cause.NO_SUCH_PROFILE)
     assert rove("rekey", "other").code == 10
-    roved.answers["Rekey"] = ("org.freedesktop.DBus.Error.Failed", "work is not connected")
+    roved.answers["Rekey"] = RoveError(Cause.NOT_CONNECTED)
     result = rove("rekey", "work")
-    assert (result.code, result.err) == (1, "rove: work is not connected.\n")
+    assert result.code == 1
+    assert "This connection is not up." in result.err
+    assert "“rove connect” brings it up." in result.err
+    roved.answers["Rekey"] = ("org.freedesktop.DBus.Error.Failed", "the weather is bad")
+    result = rove("rekey", "work")
+    assert (result.code, result.err) == (1, "rove: the weather is bad.\n")
 
 
 @pytest.mark.parametrize("argv", [

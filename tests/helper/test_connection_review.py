@@ -276,6 +276,57 @@ async def test_without_a_network_it_looks_again_by_itself(rig: Rig) -> None:
 
 
 @in_loop
+async def test_without_any_uplink_it_is_offline_at_once_and_then_goes_on(rig: Rig) -> None:
+    await rig.connected()
+    ike_sa = rig.connection.state().ike
+    rig.surface.candidates, there = [], rig.surface.candidates
+    rig.connection.network_changed(NetworkChange(frozenset({"link"})))
+    assert rig.surface.states()[-1] == rig.connection.state().state == "offline"
+    rig.surface.candidates = there
+    rig.connection.network_changed(NetworkChange(frozenset({"link"})))
+    await rig.until(lambda: rig.surface.states()[-1] == "connected")
+    assert rig.connection.state().ike == ike_sa
+
+
+@in_loop
+async def test_offline_before_the_host_is_ready_is_not_connected(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = asyncio.Event()
+
+    async def apply(_self: FakeHost, config: Any) -> tuple[()]:
+        await ready.wait()
+        return ()
+
+    monkeypatch.setattr(FakeHost, "apply", apply)
+    rig.connection.start()
+    await rig.until(lambda: any(e.get("step") == "established" for e in rig.surface.events))
+    rig.surface.candidates = []
+    rig.connection.network_changed(NetworkChange(frozenset({"link"})))
+    ready.set()
+    await rig.until(lambda: "offline" in rig.surface.states())
+    assert "connected" not in rig.surface.states()
+
+
+@in_loop
+async def test_a_replaced_child_is_not_shown_while_it_still_receives(rig: Rig) -> None:
+    await rig.connected()
+    (old,) = rig.connection.state().children
+    rig.connection.rekey("child")
+    await rig.until(lambda: rig.connection.state().counters.rekeys)
+    (new,) = rig.connection.state().children
+    assert new.spi_in != old.spi_in
+    assert len(rig.surface.installed) == 4      # the old one takes what was in flight
+    await rig.until(lambda: len(rig.surface.installed) == 2)
+    assert [child.spi_in for child in rig.connection.state().children] == [new.spi_in]
+
+
+@in_loop
+async def test_there_is_nothing_to_renew_before_it_is_up(rig: Rig) -> None:
+    with pytest.raises(RoveError) as error:
+        rig.connection.rekey("child")
+    assert error.value.cause is Cause.NOT_CONNECTED
+
+
+@in_loop
 async def test_roaming_before_the_host_is_ready_is_not_connected(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     ready = asyncio.Event()
 
@@ -303,7 +354,7 @@ async def test_renewed_selectors_reach_the_host(rig: Rig) -> None:
     (sa,) = gateway._ctx.sas.values()
     (child,) = sa.children.values()
     child.wanted = replace(child.wanted, local_ts=child.wanted.local_ts[:1])
-    gateway.rekey_child(next(iter(sa.children)), rig.surface.now())
+    gateway.rekey_child(child.spi_in, rig.surface.now())
     assert rig.surface.transport is not None
     rig.surface.transport.pump()
     await rig.until(lambda: len(rig.surface.installed) > 2 or len(rig.surface.applied) > 1)

@@ -26,6 +26,7 @@ def test_an_active_user_imports_connects_and_disconnects(world, start):
     assert {"name": "first", "system": False, "auth": "psk", "gateway": "vpn.example.org",
             "state": "disconnected"} in json.loads(alice.call("ListProfiles"))
     assert json.loads(alice.call("Status", "s", "first"))["connections"][0]["state"] == "disconnected"
+    assert alice.call("Rekey", "ss", "first", "child") == "Error.not_connected"
     assert alice.call("Connect", "sd", "first", 7.5) is None
     assert world.recorded(what="connect", name="first") == {
         "what": "connect", "uid": UIDS["alice"], "name": "first", "deadline": 7.5, "asks": UIDS["alice"]}

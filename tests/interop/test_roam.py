@@ -30,8 +30,11 @@ def test_there_and_back(lab: Lab, how: str, way: str) -> None:
 def test_without_any_uplink_for_a_while(lab: Lab) -> None:
     """Nothing is given up in a tunnel of the railway; the first uplink afterwards is taken."""
     before = connected(lab, NAME, ike={"dpd": "2s"})
+    lab.link("wifi", "carrier")
+    measure.wait_until(lambda: status(lab, NAME)["state"] == "offline", "it is offline")
     lab.link("wifi", "nm")
     time.sleep(4)
+    assert status(lab, NAME)["state"] == "offline"
     roam(lab, "lte", "mbb", "nm")
     after = status(lab, NAME)
     assert (after["state"], after["ike"]["spi_i"]) == ("connected", before["ike"]["spi_i"])

@@ -134,10 +134,13 @@ class Connection:
             engine.set_paths(paths, self._around.clock(),
                              self._paths(self._next_gateways) if self._next_gateways else None)
             self._drive()
+        if self._cut_off and self._tunnel.state in (State.CONNECTED, State.ROAMING):
+            self._change(self._tunnel.to(State.OFFLINE, time.time()))
 
     def rekey(self, what: str) -> None:
+        """Raises RoveError(NOT_CONNECTED) where there is nothing to renew."""
         if self._engine is None or not self._tunnel.children:
-            return
+            raise RoveError(Cause.NOT_CONNECTED, f"it is {self._tunnel.state.value}")
         now = self._around.clock()
         with self._accounted():
             if what == "ike":
@@ -624,7 +627,8 @@ class Connection:
         self._connected_at = self._connected_at or self._around.clock()
         self._deadline.reschedule(None)
         further = self._tunnel.state is State.CONNECTED     # another CHILD_SA of a tunnel that is up
-        self._change(self._tunnel.found(*findings).to(State.CONNECTED, time.time()))
+        self._change(self._tunnel.found(*findings).to(
+            State.OFFLINE if self._cut_off else State.CONNECTED, time.time()))
         if not further:
             self._step("connected", "")
 

@@ -112,7 +112,7 @@ class Methods:
             raise CallError(ErrorType.INVALID_ARGS, 'rekey what: "child" or "ike"')
         owner = (await self._find(caller, name)).owner
         if not self._manager.is_active(owner, name):
-            raise CallError(ErrorType.FAILED, f"{name} is not connected")
+            raise RoveError(Cause.NOT_CONNECTED)
         await self._manager.rekey(owner, name, what)
 
     async def reauthenticate(self, caller: Caller, name: str) -> None:

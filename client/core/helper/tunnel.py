@@ -51,6 +51,7 @@ class Tunnel:
     established_at: float = 0.0
     ike_rekey_at: float = 0.0
     children: tuple[tuple[ike.ChildSaInfo, float], ...] = ()      # with the time of rekeying
+    successors: tuple[tuple[bytes, bytes], ...] = ()              # inbound SPIs: replaced, by which
     roams: int = 0
     rekeys: int = 0
     reauths: int = 0
@@ -80,7 +81,7 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
             return replace(
                 tunnel, path=event.path, nat=event.nat, virtual_ips=event.virtual_ips,
                 spis=(event.spi_i, event.spi_r), proposal=proposal_name(event.proposal), established_at=now,
-                ike_rekey_at=event.rekey_at + clock_offset, children=(), error=None)
+                ike_rekey_at=event.rekey_at + clock_offset, children=(), successors=(), error=None)
         case ike.Reauthenticated(established=new):
             there = tunnel.to(State.CONNECTED, now) if tunnel.state is State.ROAMING else tunnel
             if event.reason == "not-renewed":
@@ -97,14 +98,16 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
             return replace(tunnel, spis=(event.spi_i, event.spi_r), proposal=proposal_name(event.proposal),
                            ike_rekey_at=event.rekey_at + clock_offset, rekeys=tunnel.rekeys + 1)
         case ike.ChildInstalled():
-            child = (event.child, event.child.rekey_at + clock_offset)
-            return replace(tunnel, children=(*tunnel.children, child),
-                           rekeys=tunnel.rekeys + (event.rekeyed_spi is not None))
+            child, old = (event.child, event.child.rekey_at + clock_offset), event.rekeyed_spi
+            replaced = tunnel.successors if old is None else (*tunnel.successors, (old, event.child.spi_in))
+            return replace(tunnel, children=(*tunnel.children, child), successors=replaced,
+                           rekeys=tunnel.rekeys + (old is not None))
         case ike.ChildRemoved():
-            return replace(tunnel, children=tuple(
-                entry for entry in tunnel.children if entry[0].spi_in != event.child.spi_in))
+            gone = event.child.spi_in
+            return replace(tunnel, children=tuple(entry for entry in tunnel.children if entry[0].spi_in != gone),
+                           successors=tuple(pair for pair in tunnel.successors if gone not in pair))
         case ike.PathChanged(confirmed=False):
-            moving = tunnel.to(State.ROAMING, now) if tunnel.state is State.CONNECTED else tunnel
+            moving = tunnel.to(State.ROAMING, now) if tunnel.state in (State.CONNECTED, State.OFFLINE) else tunnel
             return replace(moving, path=event.path, roams=tunnel.roams + 1)
         case ike.PathChanged():
             there = tunnel.to(State.CONNECTED, now) if tunnel.state is State.ROAMING else tunnel
@@ -120,7 +123,7 @@ def describe(tunnel: Tunnel, stats: DataPathStats | None) -> TunnelState:
     """For ``rove status --json``."""
     inbound = {sa.spi: sa for sa in stats.inbound} if stats else {}
     outbound = {sa.spi: sa for sa in stats.outbound} if stats else {}
-    path = tunnel.path
+    path, replaced = tunnel.path, {old for old, _ in tunnel.successors}
     up = bool(tunnel.spis[0])
     return TunnelState(
         name=tunnel.name, state=tunnel.state.value, since=rfc3339(tunnel.since),
@@ -131,7 +134,7 @@ def describe(tunnel: Tunnel, stats: DataPathStats | None) -> TunnelState:
                      rfc3339(tunnel.ike_rekey_at),
                      None if tunnel.reauth_at is None else rfc3339(tunnel.reauth_at)) if up else None,
         children=tuple(_child(info, at, inbound.get(info.spi_in), outbound.get(info.spi_out))
-                       for info, at in tunnel.children),
+                       for info, at in tunnel.children if info.spi_in not in replaced),
         counters=Counters(tunnel.roams, tunnel.rekeys, tunnel.reauths, sum(sa.replays for sa in inbound.values()),
                           sum(sa.auth_failures for sa in inbound.values())),
         last_error=tunnel.error,
