@@ -76,20 +76,6 @@ def test_both_rekey_the_child_at_once(connected: MakeWorld) -> None:
         assert outbound[-1] == agree(world)
 
 
-def test_a_child_rekey_crosses_the_gateways_delete(connected: MakeWorld) -> None:
-    """→ { N(REKEY_SA) … } × ← { D(old) }: ← N(CHILD_SA_NOT_FOUND) → CREATE_CHILD_SA { SA … } (§2.25.1)"""
-    world = connected()
-    from client.core.ikev2.informational import DeleteChild
-    (gateway_sa,) = world.gateway._ctx.sas.values()
-    (child,) = gateway_sa.children.values()
-    world.gateway._ctx.enqueue(gateway_sa, DeleteChild(world.gateway._ctx, gateway_sa, child))
-    old = first_child(world)
-    world.client.rekey_child(old, world.now)
-    world.gateway._pump(world.now)
-    world.do(lambda: None, 10.0)
-    assert not world.of(ike.Failed) or world.of(ike.Failed)[0].cause is Cause.GATEWAY_CLOSED
-
-
 def test_pfs_that_the_gateway_refuses_is_left_out(connected: MakeWorld) -> None:
     world = connected()
     answer_once(world, Notify.of(NotifyType.NO_PROPOSAL_CHOSEN))
