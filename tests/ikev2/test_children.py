@@ -53,7 +53,7 @@ def creations(heard: list[Said]) -> list[Said]:
 
 def refuse_new(world: World, name: str, notify: int) -> None:
     """← N(notify) whenever this network is asked for anew."""
-    itself, net = world.gateway._answer, (selector(NETS[name]),)
+    itself, net = world.gateway._answer, (selector(NETS[name]),) if name else world.client._ctx.config.remote_ts
 
     def answer(sa: Any, message: Message, now: float) -> list[Payload]:
         tsr = message.get(TSr)
@@ -179,6 +179,19 @@ def test_no_additional_sas_is_not_asked_again_soon(make_world: MakeWorld) -> Non
     assert ("child-refused", "office: NO_ADDITIONAL_SAS") in steps(world)
     world.run(200.0)
     assert len(creations(heard)) == 2
+
+
+def test_temporary_failure_is_not_believed_for_ever(make_world: MakeWorld) -> None:
+    """→ { SA Ni TSi TSr } ← N(TEMPORARY_FAILURE), for minutes (§2.25): refused, and with nothing else the end"""
+    world = make_world(Behaviour(child_error=NotifyType.TS_UNACCEPTABLE, only_first=True))
+    refuse_new(world, "", NotifyType.TEMPORARY_FAILURE)
+    heard = listen(world)
+    world.start()
+    world.run(100.0)
+    assert not world.of(ike.Failed)
+    assert all(3.0 <= later.at - earlier.at <= 6.5 for earlier, later in pairwise(creations(heard)[1:]))
+    world.run(900.0)
+    assert world.of(ike.Failed)
 
 
 def test_one_that_the_gateway_deletes_is_made_anew(connected: MakeWorld) -> None:
@@ -349,6 +362,29 @@ def test_what_the_gateway_left_out_is_asked_for_separately(make_world: MakeWorld
     (said,) = creations(heard)
     assert said.of(TSr)[0].selectors == (selector("10.10.1.0-10.10.255.255"),)
     assert [str(event.child.remote_ts[0]) for event in world.of(ike.ChildInstalled)] == ["10.10.0.0/24", "10.10.1.0/24"]
+
+
+def test_parts_come_once(make_world: MakeWorld) -> None:
+    """The narrowed one is deleted and made anew, ADDITIONAL_TS_POSSIBLE again: its rest is there already"""
+    world = make_world(Behaviour(additional=True), remote_ts=(selector("10.10.0.0/16"),))
+    itself = world.gateway._answer
+
+    def answer(sa: Any, message: Message, now: float) -> list[Payload]:
+        tsr = message.get(TSr)
+        if tsr is not None:
+            first = tsr.selectors == (selector("10.10.0.0/16"),)
+            world.gateway.behaviour.local_networks = (selector("10.10.0.0/24" if first else "10.10.1.0-10.10.255.255"),)
+        return itself(sa, message, now)
+    world.gateway.behaviour.local_networks = (selector("10.10.0.0/24"),)
+    world.gateway._answer = answer      # type: ignore[method-assign]
+    world.start()
+    world.run(3.0)
+    assert set(standing(world)) == {"", "/2"}
+    spi = standing(world)[""][1]
+    gateway_sa(world).children.pop(spi)
+    ask(world, Delete(ProtocolId.ESP, (spi,)))
+    world.run(5.0)
+    assert set(standing(world)) == {"", "/2"}
 
 
 def test_parts_are_bounded(make_world: MakeWorld) -> None:

@@ -95,6 +95,8 @@ def more_possible(ctx: Context, child: ChildSa, now: float) -> None:
     """ADDITIONAL_TS_POSSIBLE: the gateway narrowed, and would take the rest as another CHILD_SA (§2.9)."""
     wanted = child.wanted
     rest = without(wanted.remote_ts, child.info.remote_ts)
+    asked = [ts for other in ctx.wanted if other.derived for ts in other.remote_ts if ts.is_subset(rest)]
+    rest = without(rest, asked)
     if not rest:
         return
     ctx.emit(Progress("additional-networks", " ".join(map(str, rest))))

@@ -26,6 +26,7 @@ from client.core.ikev2.payloads import CP, KE, Nonce, Notify, Payload
 from client.core.ikev2.timers import Timer
 
 RETRY_DELAY = 3.0          # s after TEMPORARY_FAILURE, plus up to as much again
+MAX_TEMPORARY = 40         # times that a gateway may say so about a new one: some minutes (§2.25)
 MAX_GROUPS = 4             # that a gateway may ask for one after the other (INVALID_KE_PAYLOAD)
 
 
@@ -40,6 +41,7 @@ class CreateChild:
         self._sa = sa
         self._old = old
         self._tries = tries
+        self._temporary = 0
         self._wanted = old.wanted if old is not None else wanted or ctx.wanted[0]
         self._groups = pfs_groups(ctx.config, self._wanted, sa) if groups is None else groups
         self._proposals = esp_proposals(self._wanted, sa, self._groups)
@@ -119,8 +121,11 @@ class CreateChild:
             ctx.ask_address, ctx.virtual_ips = False, given
             ctx.emit(Configured(given))
 
-    def _again(self, old: ChildSa | None, groups: tuple[int, ...], tries: int = 1) -> "CreateChild":
-        return CreateChild(self._ctx, self._sa, old, groups, tries, wanted=self._wanted)
+    def _again(self, old: ChildSa | None, groups: tuple[int, ...], tries: int = 1, *, temporary: int = 0
+               ) -> "CreateChild":
+        again = CreateChild(self._ctx, self._sa, old, groups, tries, wanted=self._wanted)
+        again._temporary = temporary
+        return again
 
     def _install(self, child: ChildSa) -> None:
         """Settles a collision by the four nonces (§2.8.1): who made the one with the lowest closes it."""
@@ -166,8 +171,8 @@ class CreateChild:
                     ctx.drop_child(sa, old, now)
                 children.make(ctx, self._wanted, now)
                 return
-            case NotifyType.TEMPORARY_FAILURE:
-                ctx.enqueue(sa, self._again(old, self._groups))
+            case NotifyType.TEMPORARY_FAILURE if old is not None or self._temporary < MAX_TEMPORARY:
+                ctx.enqueue(sa, self._again(old, self._groups, temporary=self._temporary + 1))
                 ctx.later(sa, RETRY_DELAY * (1 + ctx.random(1)[0] / 255), now)
                 return
         if old is None:

@@ -233,10 +233,11 @@ class Ikev2Engine:
 
     @property
     def settled(self) -> bool:
-        """Established, and no exchange of ours waits or is under way."""
-        sa = self._ctx.current()
+        """Established, no exchange of ours waits or is under way, and each wanted CHILD_SA stands or was refused."""
+        ctx, sa = self._ctx, self._ctx.current()
         return (sa is not None and sa.state is IkeState.ESTABLISHED and sa.window.outstanding is None
-                and not sa.window.queue)
+                and not sa.window.queue
+                and all(wanted.name in ctx.refusals or children.stands(ctx, wanted) for wanted in ctx.wanted))
 
     def uses_spi(self, spi: bytes) -> bool:
         """Is this an inbound SPI of ours, of a CHILD_SA that lives or lingers?"""
