@@ -52,6 +52,7 @@ class VpnClient:
         self._owner = ""                # roved's unique name, once it answered Subscribe
         self._owned = asyncio.Event()
         self._watching = False
+        self._early: list[Message] | None = None    # while we wait for Subscribe's answer: what overtakes it
         self._events: asyncio.Queue[VpnEvent | Exception] = asyncio.Queue()
 
     async def __aenter__(self) -> Self:
@@ -107,7 +108,14 @@ class VpnClient:
     async def subscribe(self) -> None:
         """From now on ``events`` has something to say."""
         await self._watch_owner()
-        self._owner = (await self._reply("Subscribe")).sender or ""
+        early: list[Message] = []
+        self._early = early
+        try:
+            self._owner = (await self._reply("Subscribe")).sender or ""
+        finally:
+            self._early = None
+        for message in early:           # they came after the reply, but before we were told of it
+            self._on_message(message)
 
     async def unsubscribe(self) -> None:
         self._owner = ""
@@ -171,11 +179,15 @@ class VpnClient:
             self._watching = True
 
     def _on_message(self, message: "Message") -> None:
+        if self._early is not None:
+            if len(self._early) < MAX_WAITING_EVENTS:
+                self._early.append(message)
+            return
         owner = new_owner(message, BUS_NAME)
         if owner is not None:
             if owner:
                 self._owned.set()
-            if self._owner and owner != self._owner:
+            if self._owner and message.body[1] == self._owner:
                 self._owner = ""
                 self._put(RovedNotRunning("roved ended"))
         elif (self._owner and message.sender == self._owner and message.interface == INTERFACE

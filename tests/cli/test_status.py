@@ -1,5 +1,6 @@
 """status, list, watch, log: what they print, for people and for programs."""
 
+import asyncio
 import json
 import threading
 import time
@@ -133,6 +134,16 @@ def test_watch_for_programs(rove, roved):
 
 def test_an_event_that_is_not_json_ends_it_with_an_error(rove, roved):
     assert run_with_events(rove, roved, ["watch"], "{").code == 1
+
+
+def test_events_right_behind_the_answer_are_not_lost(rove, roved):
+    async def at_once(fake, *_):
+        await asyncio.gather(fake.emit(EVENTS[0]), fake.emit(EVENTS[1]))
+        fake.end_soon()
+    roved.after["Subscribe"] = at_once
+    result = rove("watch")
+    assert len(result.out.splitlines()) == 2
+    assert result.code == 8
 
 
 def test_the_bus_goes_away(rove, tmp_path, monkeypatch):
