@@ -1,5 +1,6 @@
 """RFC 4739: several authentications in one IKE_AUTH. → is the client, ← the gateway; SK is left out."""
 
+import random
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import NotifyType
 from client.core.ikev2.payloads import EAP, IDi, Notify
 from client.model.cause import Cause
-from tests.ikev2.gateways import IDENTITIES, People, failed, said, world_of
+from tests.ikev2.gateways import IDENTITIES, PPK, People, failed, said, world_of
 from tests.ikev2.people import EapServer, User
 from tests.peer.rounds import Demands
 
@@ -236,3 +237,47 @@ def test_an_error_in_the_last_round_is_no_tunnel(childless: bool) -> None:
     world.start()
     world.run(3.0)
     assert failed(world).cause is Cause.PROTOCOL_ERROR
+
+
+EXTRA = [Notify.of(NotifyType.ANOTHER_AUTH_FOLLOWS), Notify.of(NotifyType.PPK_IDENTITY), EAP(b"\x03\x01\x00\x04"),
+         Notify.of(NotifyType.AUTHENTICATION_FAILED), EAP(b"\x01\x07\x00\x05\x01"), EAP(b"\x03"),
+         Notify.of(NotifyType.TS_UNACCEPTABLE), Notify.of(NotifyType.MULTIPLE_AUTH_SUPPORTED)]
+ENDS = (Cause.PROTOCOL_ERROR, Cause.USER_REFUSED, Cause.GATEWAY_NO_AUTH, Cause.GATEWAY_BAD_SIGNATURE, Cause.PPK_REFUSED,
+        Cause.PPK_NOT_USED, Cause.TS_UNACCEPTABLE, Cause.CHILD_FAILED, Cause.LOGIN_UNANSWERED)
+
+
+class Patient(EapServer):
+    """What it cannot follow it refuses: it has been misquoted."""
+
+    def receive(self, packet: bytes) -> tuple[bytes, bytes]:
+        try:
+            return super().receive(packet)
+        except (AssertionError, IndexError):
+            return b"\x04\x01\x00\x04", b""
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_a_gateway_that_says_anything_is_never_believed_too_early(seed: int) -> None:
+    """← what it should say, with payloads left out, doubled and added: a tunnel stands only when all of our rounds were
+    said and its own proof was seen, and it always ends."""
+    dice = random.Random(seed)
+    rounds = tuple(dice.sample(("psk", "certificate", "eap"), dice.randint(1, 3)))
+    ppk = dice.random() < 0.3
+
+    def change(payloads: list[Any]) -> list[Any]:
+        said = [p for p in payloads for _ in range(dice.choices((0, 1, 2), (4, 92, 4))[0])]
+        if dice.random() < 0.15:
+            said.insert(dice.randrange(len(said) + 1), dice.choice(EXTRA))
+        return said
+    announced = [NotifyType.MULTIPLE_AUTH_SUPPORTED, *([NotifyType.USE_PPK] if ppk else [])]
+    own = tuple(dice.choices(("psk", "certificate"), k=dice.randint(1, 3)))
+    demands = Demands(rounds=rounds, own=own, change_auth=change, ppk=PPK if ppk else b"", servers=[Patient()])
+    world, tap, people = world_of(rounds, demands, announced=announced, seed=seed, ppk_id=b"ppk1" if ppk else b"")
+    world.start()
+    world.run(600.0)
+    assert people.eap_before_proof == 0
+    if world.of(ike.Established):
+        assert sum("AUTH" in words.split() for words in said(tap)) == len(rounds)
+        assert people.judged
+    else:
+        assert failed(world).cause in ENDS
