@@ -1,5 +1,6 @@
 """Several CHILD_SAs with a gateway that has several, childless IKE_SAs, and a part of the tunnel that is refused."""
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -7,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.interop.rovetest import connected, status
+from tests.interop.rovetest import connect, connected, imported, status
 from tests.lab import measure, plan
 from tests.lab.lab import Lab
 from tests.lab.ping import lost
@@ -84,6 +85,20 @@ def test_childless(lab: Lab, name: str) -> None:
         time.sleep(1.0)
     assert not lost(stream.probes[:-1])
     print(f"{name}: connected in {took:.2f} s, rekeyed with {len(stream.probes)} packets and none lost")
+
+
+def test_a_gateway_without_addresses(lab: Lab) -> None:
+    """The IKE_SA stands, the CHILD_SA is asked for again with CP; then the cause, and later everything once more."""
+    mark = lab.gateway.mark()
+    done = connect(lab, imported(lab, "nopool"), timeout=6)
+    assert done.returncode != 0
+    assert "no address for this computer" in done.stdout + done.stderr
+    assert "secret" not in done.stderr      # the password was accepted: it is used again
+    said = lab.gateway.log()[mark:]
+    assert said.count("keeping IKE_SA") >= 2
+    assert re.search(r"parsed CREATE_CHILD_SA request \d+ \[ CPRQ", said)
+    assert said.count("CONNECTING => ESTABLISHED") >= 2
+    assert lab.gateway.sas() == []
 
 
 def test_narrowed_by_subnet_range_and_port(lab: Lab) -> None:

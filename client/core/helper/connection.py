@@ -88,6 +88,7 @@ class Connection:
         self._renewal: asyncio.Task[None] | None = None     # somebody is asked what a new authentication needs
         self._silences = 0
         self._was_connected = False
+        self._accepted = False                              # the user, by the gateway: nothing to ask him again
         self._connected_at: float | None = None
         self._cut_off = False                               # no uplink leads to the gateway
         self._host_applied = False
@@ -202,7 +203,7 @@ class Connection:
             childless = self._childless
             try:
                 # A gateway that accepted the user and takes no CHILD_SA in IKE_AUTH is asked without one, at once.
-                await self._attempt("reconnect" if self._was_connected or childless else "connect")
+                await self._attempt("reconnect" if self._accepted or childless else "connect")
             except RoveError as error:
                 if self._childless and not childless and not self._closing:
                     continue
@@ -469,6 +470,7 @@ class Connection:
                 self._childless |= event.step == "childless-only"
                 self._step(event.step, event.detail)
             case ike.Established():
+                self._accepted = True
                 self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
                 transport.rebind(event.path, event.nat)
             case ike.ChildInstalled():
