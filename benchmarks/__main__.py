@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from benchmarks import connect, roam, throughput
+from benchmarks import connect, handshake, roam, throughput
 
 
 def main() -> int:
@@ -11,9 +11,11 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=10, help="connects per row, and roams")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of throughput")
     parser.add_argument("--seconds", type=float, default=4.0, help="of each round")
-    parser.add_argument("--only", choices=("connect", "throughput", "roam"))
+    parser.add_argument("--only", choices=("connect", "throughput", "roam", "handshake"))
     options = parser.parse_args()
     met = True
+    if options.only in (None, "handshake"):
+        met = handshake.run() and met
     if options.only in (None, "throughput"):
         met = throughput.run(options.rounds, options.seconds) and met
     if options.only in (None, "roam"):
