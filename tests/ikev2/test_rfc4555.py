@@ -10,7 +10,7 @@ from client.core.ikev2.message import Message, parse_header
 from client.core.ikev2.payloads import Notify, Payload
 from client.model.cause import Cause
 from tests.ikev2.conftest import MakeWorld
-from tests.ikev2.dialogue import AUTH, INFO, Said, ask, listen, requests
+from tests.ikev2.dialogue import AUTH, INFO, Said, answer_once, ask, listen, requests
 from tests.ikev2.test_established import agree, first_child
 from tests.peer.responder import Behaviour
 from tests.sim.world import LTE, WIFI, World
@@ -180,4 +180,22 @@ def test_moving_while_the_gateway_waits_for_our_answer(connected: MakeWorld) -> 
     world.do(lambda: world.client.set_paths([LTE], world.now), 20.0)
     assert {said.spi_i for said in requests(heard, "client", INFO)} >= {before, world.of(ike.IkeRekeyed)[0].spi_i}
     assert [change.confirmed for change in world.of(ike.PathChanged)] == [False, True]
+    agree(world)
+
+
+def test_moving_before_the_gateway_settles_whose_rekeying_stands(connected: MakeWorld) -> None:
+    """→ { SA Ni KEi } ⇢ ← { SA Ni KEi } → × { SA Nr KEr }, and we move; ← { N(TEMPORARY_FAILURE) }: the gateway's own
+    stands, and it waits for our answer where we were. → on the old IKE_SA too: { N(UPDATE_SA_ADDRESSES) … }"""
+    world = connected()
+    world.one_uplink()
+    world.drop = lambda who, data: who == "client" and parse_header(data).exchange == ExchangeType.CREATE_CHILD_SA
+    world.client.rekey_ike(world.now)
+    world.do(lambda: world.gateway.rekey_ike(world.now), 0.05)
+    assert not world.of(ike.IkeRekeyed)
+    heard = listen(world)
+    answer_once(world, Notify.of(NotifyType.TEMPORARY_FAILURE))
+    world.drop = lambda who, data: False
+    world.do(lambda: world.client.set_paths([LTE], world.now), 20.0)
+    assert len({said.spi_i for said in updates(heard)}) == 2
+    assert world.of(ike.PathChanged)[-1].confirmed
     agree(world)

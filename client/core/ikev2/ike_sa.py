@@ -223,11 +223,12 @@ class Context:
         old.children.clear()
         outstanding = old.window.outstanding
         under_way = [outstanding.task] if outstanding is not None and outstanding.task is not None else []
-        for task in (*under_way, *old.window.queue):
+        waiting = (*under_way, *old.window.queue)
+        old.window.queue.clear()
+        for task in waiting:
             moved = task.moved_to(new)
             if moved is not None:
                 self.enqueue(new, moved)
-        old.window.queue.clear()
         self.timers.cancel(Timer.REKEY_IKE, old.own_spi)
         self.timers.set(Timer.EXPIRE_IKE, old.own_spi, now + REPLACED_EXPIRE)
         self.start_sa_timers(new, now)

@@ -82,4 +82,6 @@ class UpdateAddresses:
         ctx.emit(PathChanged(self._path, ctx.nat, confirmed=True))
 
     def moved_to(self, sa: IkeSa) -> "UpdateAddresses":
+        if self._path is None and not sa.initiator:     # not said yet, and the gateway may lack our answer: here too
+            self._ctx.enqueue(self._sa, UpdateAddresses(self._ctx, self._sa))
         return UpdateAddresses(self._ctx, sa)
