@@ -62,20 +62,6 @@ def test_the_gateways_child_rekey_moves_outbound_when_the_old_one_goes(connected
     assert agree(world) == world.of(ike.ChildOutbound)[0].child.spi_in
 
 
-def test_both_rekey_the_child_at_once(connected: MakeWorld) -> None:
-    """RFC 7296 §2.8.1: two new CHILD_SAs; the one with the lowest of four nonces goes."""
-    for seed in range(8):
-        world = connected(seed=seed)
-        old, theirs = first_child(world), gateway_child(world)
-        world.client.rekey_child(old, world.now)
-        world.gateway.rekey_child(theirs, world.now)
-        world.do(lambda: None, 5.0)
-        assert agree(world) != old
-        outbound = [e.child.spi_in for e in world.events
-                    if isinstance(e, ike.ChildOutbound) or (isinstance(e, ike.ChildInstalled) and e.outbound)]
-        assert outbound[-1] == agree(world)
-
-
 def test_pfs_that_the_gateway_refuses_is_left_out(connected: MakeWorld) -> None:
     world = connected()
     answer_once(world, Notify.of(NotifyType.NO_PROPOSAL_CHOSEN))
@@ -105,18 +91,6 @@ def test_the_gateways_ike_rekey(connected: MakeWorld) -> None:
     world.do(lambda: world.gateway.rekey_ike(world.now), 3.0)
     assert agree(world) == child
     assert len(world.of(ike.IkeRekeyed)) == 1
-
-
-def test_both_rekey_the_ike_sa_at_once(connected: MakeWorld) -> None:
-    """RFC 7296 §2.8.2"""
-    for seed in range(8):
-        world = connected(seed=seed)
-        child = first_child(world)
-        world.client.rekey_ike(world.now)
-        world.gateway.rekey_ike(world.now)
-        world.do(lambda: None, 8.0)
-        assert agree(world) == child
-        assert not world.of(ike.Failed)
 
 
 def test_liveness_asks_only_when_nothing_is_heard(connected: MakeWorld) -> None:

@@ -123,38 +123,6 @@ def test_a_question_that_nobody_asks_any_more_ends_nothing(connected: MakeWorld)
 # --- IKE_SA rekeying ---
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_the_answer_to_our_ike_rekey_is_lost_in_a_collision(connected: MakeWorld, seed: int) -> None:
-    """→ { SA Ni KEi } ← { SA Ni KEi } both answered, ours ⇢: the loser is closed before we know of it (§2.8.2)."""
-    world = connected(seed=seed)
-    child = first_child(world)
-    stop = losing(world, "gateway", exchange=CHILD, response=True)
-    world.client.rekey_ike(world.now)
-    world.gateway.rekey_ike(world.now)
-    world.do(lambda: None, 1.0)
-    stop()
-    world.run(20.0)
-    assert not world.of(ike.Failed)
-    assert agree(world) == child
-
-
-@pytest.mark.parametrize("seed", range(4))
-def test_the_gateway_never_sees_our_ike_rekey(connected: MakeWorld, seed: int) -> None:
-    """→ × { SA Ni KEi } ← { SA Ni KEi } → { SA Nr KEr } ← { D(IKE) }: its own stands, with the children."""
-    world = connected(seed=seed)
-    child = first_child(world)
-    stop = losing(world, "client", exchange=CHILD, response=False)
-    world.client.rekey_ike(world.now)
-    world.gateway.rekey_ike(world.now)
-    world.do(lambda: None, 3.0)
-    stop()
-    world.run(20.0)
-    assert not world.of(ike.Failed)
-    assert agree(world) == child
-    world.do(lambda: world.client.rekey_child(child, world.now), 3.0)
-    assert agree(world) != child
-
-
 def test_the_gateway_uses_its_ike_sa_before_ours_is_answered(connected: MakeWorld) -> None:
     """As before, and ← { D(ESP) } in the gateway's new IKE_SA: it has the children."""
     world = connected()

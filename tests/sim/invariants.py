@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from client.core.ikev2 import events as ike
+from client.core.ikev2.child_sa import ChildState
 from client.core.ikev2.exchange import LONGEST_INTERVAL
 from client.core.ikev2.fragment import MAX_MESSAGES
 from client.core.ikev2.ike_sa import LINGER, Context, IkeState
@@ -76,9 +77,11 @@ class Invariants:
                 _requests(who, ctx, world.now)
                 if path.inbound.keys() != {*ctx.lingering, *(spi for sa in ctx.sas.values() for spi in sa.children)}:
                     raise Broken(f"{who}: the data path has other CHILD_SAs than the engine")
-        if self.ours.inbound and not world.client._ctx.finished and not world.gateway._ctx.finished:
-            for who, sender, receiver in (("client", self.ours, self.theirs), ("gateway", self.theirs, self.ours)):
-                if sender.outbound and sender.outbound[-1] not in receiver.inbound:
+        if all(any(sa.children for sa in engine._ctx.sas.values()) for engine in (world.client, world.gateway)):
+            for who, engine, sender, receiver in (("client", world.client, self.ours, self.theirs),
+                                                  ("gateway", world.gateway, self.theirs, self.ours)):
+                if sender.outbound and sender.outbound[-1] not in receiver.inbound \
+                        and not _is_closing(engine._ctx, sender.outbound[-1]):
                     raise Broken(f"{who}: its packets go to an SPI that the other side does not have")
 
     def idle(self) -> bool:
@@ -120,6 +123,12 @@ class Invariants:
         if keys is not child.keys and (keys.encr_in, keys.integ_in, keys.encr_out, keys.integ_out) != (
                 child.keys.encr_out, child.keys.integ_out, child.keys.encr_in, child.keys.integ_in):
             raise Broken("the two sides have other keys for the same CHILD_SA")
+
+
+def _is_closing(ctx: Context, spi_out: bytes) -> bool:
+    """The side itself has deleted what it sends with: it had no other."""
+    return any(child.spi_out == spi_out and child.state is ChildState.DELETING
+               for sa in ctx.sas.values() for child in sa.children.values())
 
 
 def _bounded(who: str, ctx: Context) -> None:
