@@ -101,21 +101,6 @@ def test_rekeys_stay_hybrid(connected: MakeWorld) -> None:
     assert agree(world) == last.spi_in
 
 
-def test_both_rekey_at_once(connected: MakeWorld) -> None:
-    for seed in range(8):
-        world = connected(**HYBRID, seed=seed)
-        child = first_child(world)
-        world.client.rekey_ike(world.now)
-        world.gateway.rekey_ike(world.now)
-        world.do(lambda: None, 20.0)
-        assert agree(world) == child
-        world.client.rekey_child(child, world.now)
-        world.gateway.rekey_child(gateway_child(world), world.now)
-        world.do(lambda: None, 20.0)
-        assert agree(world) != child
-        assert not world.of(ike.Failed)
-
-
 def test_an_answer_without_intermediate_support_is_refused(make_world: MakeWorld) -> None:
     from client.core.ikev2.constants import NotifyType
     from client.core.ikev2.message import Message, encode_plain, parse_plain
