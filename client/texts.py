@@ -135,7 +135,8 @@ CAUSES: dict[Cause, CauseText] = {
         _("The connection did not come up in time."), _("Try again, or allow more time with --timeout.")),
     Cause.NO_COMMON_PROPOSAL: CauseText(
         _("The gateway accepts none of the algorithms offered."),
-        _("Ask whoever runs the gateway which ones it takes, and name them in ike.proposals."),
+        _("Ask whoever runs the gateway which ones it takes, and name them in ike.proposals. An old gateway may need"
+          " ike.legacy = \"on\"."),
         _("The gateway accepts none of the algorithms offered: {detail}.")),
     Cause.PPK_NOT_USED: CauseText(
         _("The gateway does not use the post-quantum key that the profile demands."),
@@ -157,6 +158,9 @@ CAUSES: dict[Cause, CauseText] = {
     Cause.GATEWAY_BAD_SIGNATURE: CauseText(
         _("The gateway could not prove that it is the one it claims to be."),
         _("Do not connect on this network. With a pre-shared key, check that the key is right.")),
+    Cause.GATEWAY_SHA1: CauseText(
+        _("The gateway proves who it is by a signature with SHA-1, which this profile forbids."),
+        _("Ask whoever runs the gateway to sign with SHA-2 (RFC 7427), or set ike.legacy = \"off\".")),
     Cause.GATEWAY_NO_AUTH: CauseText(
         _("The gateway wanted your credentials without proving who it is."),
         _("Nothing was sent. Do not connect on this network; tell whoever runs the gateway.")),
@@ -174,7 +178,8 @@ CAUSES: dict[Cause, CauseText] = {
         _("The gateway asks for a way to log in that this version does not have."), _ASK_ADMIN),
     Cause.CHILD_NO_PROPOSAL: CauseText(
         _("The gateway accepts none of the algorithms offered for the traffic."),
-        _("Ask whoever runs the gateway which ones it takes, and name them in ike.esp_proposals."),
+        _("Ask whoever runs the gateway which ones it takes, and name them in ike.esp_proposals. An old gateway may"
+          " need ike.legacy = \"on\"."),
         _("The gateway accepts none of the algorithms offered for the traffic: {detail}.")),
     Cause.TS_UNACCEPTABLE: CauseText(
         _("The gateway does not serve the networks this profile asks for."),

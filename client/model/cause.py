@@ -74,6 +74,7 @@ class Cause(Enum):
     GATEWAY_WRONG_NAME     = ("gateway-wrong-name", Stage.GATEWAY_AUTH, Retry.NEVER, ExitCode.GATEWAY_NOT_AUTHENTICATED)
     GATEWAY_KEY_USAGE      = ("gateway-key-usage", Stage.GATEWAY_AUTH, Retry.NEVER, ExitCode.GATEWAY_NOT_AUTHENTICATED)
     GATEWAY_BAD_SIGNATURE  = ("gateway-bad-signature", Stage.GATEWAY_AUTH, Retry.NEVER, ExitCode.GATEWAY_NOT_AUTHENTICATED)
+    GATEWAY_SHA1           = ("gateway-sha1", Stage.GATEWAY_AUTH, Retry.NEVER, ExitCode.GATEWAY_NOT_AUTHENTICATED)
     GATEWAY_NO_AUTH        = ("gateway-no-auth", Stage.GATEWAY_AUTH, Retry.NEVER, ExitCode.GATEWAY_NOT_AUTHENTICATED)
     USER_REFUSED           = ("user-refused", Stage.USER_AUTH, Retry.AFTER_USER, ExitCode.USER_NOT_AUTHENTICATED)
     PPK_REFUSED            = ("ppk-refused", Stage.USER_AUTH, Retry.AFTER_USER, ExitCode.USER_NOT_AUTHENTICATED)

@@ -111,6 +111,7 @@ class Ike:
     dpd: float
     mobike: bool
     fragmentation: bool
+    legacy: str                          # "off" | "on": 3DES, SHA-1, MODP-1024 too | "never": SHA-1 in AUTH neither
     renew: str                           # "reauth" | "rekey"
     reauth: float
     ppk: str                             # the identity of a post-quantum pre-shared key (RFC 8784), or empty
@@ -157,7 +158,7 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
                            f"{user.rounds[0].auth} whoever plays the gateway could guess the password or learn it")
     values["ike.renew"] = values["ike.renew"] or ("rekey" if user.auth == "psk" else "reauth")
     ike = Ike(*(values[f"ike.{k}"] for k in ("proposals", "esp_proposals", "pfs", "lifetime", "child_lifetime",
-                                             "dpd", "mobike", "fragmentation", "renew", "reauth", "ppk")))
+                                             "dpd", "mobike", "fragmentation", "legacy", "renew", "reauth", "ppk")))
     children = tuple(Child(**{"esp_proposals": ike.esp_proposals, "pfs": ike.pfs,
                               "child_lifetime": ike.child_lifetime, **given}) for given in values["child"])
     remote = values["tunnel.remote"]
@@ -390,7 +391,7 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "ike.dpd": (_duration(1, 3600), "30s"),
     "ike.mobike": (_flag, True),
     "ike.fragmentation": (_flag, True),
-    "ike.legacy": (_later("off"), "off"),
+    "ike.legacy": (_choice("off", "on", "never"), "off"),
     "ike.ppk": (_ppk_id, ""),
     "roaming.transports": (_later(["udp"]), ["udp"]),
     "roaming.tcp_port": (_later(4500), 4500),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.core.crypto.prf import PRF, Prf, prf, prf_plus, prf_row
+from client.core.crypto.prf import prf, prf_plus, prf_row
 
 
 @pytest.mark.parametrize(("name", "key", "data", "expected"), [
@@ -19,9 +19,7 @@ def test_rfc_4231(name, key, data, expected):
     assert prf(prf_row(name).id, key, data).hex() == expected
 
 
-def test_cavp_ikev2_with_sha1(monkeypatch):
-    """The published vector is for a PRF that Rove does not offer, so it gets a row for the length of this test."""
-    monkeypatch.setitem(PRF, 2, Prf(2, "prfsha1", "sha1", 20, 20))
+def test_cavp_ikev2_with_sha1():
     nonces = bytes.fromhex("32b50d5f4a3763f3" "9206a04b26564cb1")
     g_ir = bytes.fromhex("4b2c1f971981a8ad8d0abeafabf38cf75fc8349c148142465ed9c8b516b8be52")
     g_ir_new = bytes.fromhex("863f3c9d06efd39d2b907b97f8699e5dd5251ef64a2a176f36ee40c87d4f9330")
@@ -47,7 +45,7 @@ def test_prf_plus_ends_where_its_counter_does():
         prf_plus(5, b"", b"", 255 * 32 + 1)
 
 
-@pytest.mark.parametrize("unknown", [0, 2, 99, "prfmd5", ""])
+@pytest.mark.parametrize("unknown", [0, 1, 99, "prfmd5", ""])
 def test_an_unknown_prf_is_named(unknown):
     with pytest.raises(ValueError, match="unknown PRF"):
         prf(unknown, b"", b"")

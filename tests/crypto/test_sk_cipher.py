@@ -108,8 +108,9 @@ def test_padding_longer_than_the_payload_is_refused():
     (12, 128, None, bytes(16), b""),            # CBC without
     (12, 128, 12, bytes(16), bytes(31)),
     (12, 64, 12, bytes(8), bytes(32)),
-    (3, 0, 2, bytes(24), bytes(20)),            # 3DES, SHA-1
-    (12, 128, 2, bytes(16), bytes(20)),
+    (2, 0, 2, bytes(8), bytes(20)),             # DES
+    (3, 192, 2, bytes(24), bytes(20)),          # RFC 2451: 3DES has no Key Length
+    (12, 128, 1, bytes(16), bytes(16)),         # MD5
     (28, 256, None, bytes(36), b""),            # RFC 7634: ChaCha20 has no Key Length
 ])
 def test_keys_and_algorithms_that_do_not_fit_are_refused(arguments):
@@ -118,10 +119,9 @@ def test_keys_and_algorithms_that_do_not_fit_are_refused(arguments):
 
 
 def test_esp_suites_are_named_as_swanctl_does():
-    assert set(ESP_SUITES) == {
-        "aes128gcm16", "aes192gcm16", "aes256gcm16", "chacha20poly1305",
-        "aes128-sha256", "aes128-sha384", "aes128-sha512", "aes192-sha256", "aes192-sha384", "aes192-sha512",
-        "aes256-sha256", "aes256-sha384", "aes256-sha512"}
+    assert set(ESP_SUITES) == {"aes128gcm16", "aes192gcm16", "aes256gcm16", "chacha20poly1305"} | {
+        f"{encr}-{integ}" for encr in ("aes128", "aes192", "aes256", "3des")
+        for integ in ("sha256", "sha384", "sha512", "sha1")}
     for name, (encr, integ) in ESP_SUITES.items():
         assert name == (encr.name if integ is None else f"{encr.name}-{integ.name}")
         assert encr.aead == (integ is None)

@@ -4,12 +4,13 @@ import hashlib
 import hmac
 import struct
 
+from cryptography.hazmat.decrepit.ciphers.algorithms import TripleDES
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES, ChaCha20
 from cryptography.hazmat.primitives.ciphers.modes import CBC, GCM
 from cryptography.hazmat.primitives.poly1305 import Poly1305
 
-MAC_LENGTHS = {"sha256": 16, "sha384": 24, "sha512": 32}  # RFC 4868 §2.1.1: half of the hash
+MAC_LENGTHS = {"sha1": 12, "sha256": 16, "sha384": 24, "sha512": 32}  # RFC 4868 §2.1.1: half of the hash; RFC 2404
 
 
 def pad(payload: bytes, next_header: int, alignment: int) -> bytes:
@@ -32,7 +33,7 @@ def seal(
         encryptor = Cipher(AES(encr[:-4]), GCM(encr[-4:] + iv)).encryptor()
         encryptor.authenticate_additional_data(aad)
         return head + iv + encryptor.update(plaintext) + encryptor.finalize() + encryptor.tag
-    encryptor = Cipher(AES(encr), CBC(iv)).encryptor()
+    encryptor = Cipher(TripleDES(encr) if suite.startswith("3des") else AES(encr), CBC(iv)).encryptor()
     mac = suite.partition("-")[2]
     packet = head + iv + encryptor.update(plaintext) + encryptor.finalize()
     implicit = whole[:4] if esn else b""

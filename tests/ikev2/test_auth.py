@@ -55,9 +55,9 @@ def test_psk_auth(prf):
 
 
 def test_prf_names():
-    assert [auth.prf_name(number) for number in (5, 6, 7)] == ["prfsha256", "prfsha384", "prfsha512"]
-    with pytest.raises(ValueError, match="unknown PRF 2"):
-        auth.prf_name(2)
+    assert [auth.prf_name(number) for number in (5, 6, 7, 2)] == ["prfsha256", "prfsha384", "prfsha512", "prfsha1"]
+    with pytest.raises(ValueError, match="unknown PRF 1"):
+        auth.prf_name(1)
 
 
 # --- the table ---
@@ -173,8 +173,10 @@ def test_other_methods_are_no_signatures(method):
 
 @pytest.mark.parametrize("algorithm", [hashes.SHA1(), hashes.SHA256(), hashes.SHA384(), hashes.SHA512()])
 def test_method_1_does_not_say_its_hash(algorithm):
+    """RFC 7296 §3.8: whether it was SHA-1 is found out, for who wants to know."""
     signature = RSA.sign(OCTETS, padding.PKCS1v15(), algorithm)
-    auth.verify_signature(RSA.public_key(), AuthMethod.RSA_SIGNATURE, signature, OCTETS)
+    with_sha1 = auth.verify_signature(RSA.public_key(), AuthMethod.RSA_SIGNATURE, signature, OCTETS)
+    assert with_sha1 == isinstance(algorithm, hashes.SHA1)
 
 
 def test_weak_rsa_keys_are_refused():

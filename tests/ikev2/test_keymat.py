@@ -23,7 +23,7 @@ def expand(hash_name, key, seed, length):
 
 
 def ike(text):
-    return parse_proposal(text, ProtocolId.IKE)
+    return parse_proposal(text, ProtocolId.IKE, legacy=True)
 
 
 def esp(text):

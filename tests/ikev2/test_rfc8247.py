@@ -6,7 +6,7 @@ from client.core.crypto.algorithms import ENCR, ESP_SUITES, INTEG
 from client.core.crypto.kex import KEX
 from client.core.crypto.prf import prf_row
 from client.core.ikev2.constants import ProtocolId, TransformType
-from client.core.ikev2.proposal import DEFAULT_ESP, DEFAULT_IKE, parse_proposal
+from client.core.ikev2.proposal import DEFAULT_ESP, DEFAULT_IKE, LEGACY_ESP, LEGACY_IKE, parse_proposal, proposal_name
 
 AES_CBC, AES_GCM_16, CHACHA20_POLY1305 = 12, 20, 28
 NEVER = {1, 2, 7, 11}      # DES with 64 and 32 bit IV, Blowfish, NULL
@@ -39,6 +39,28 @@ def test_nothing_else_is_offered() -> None:
     assert offered(TransformType.PRF) == {5, 6, 7}
     assert offered(TransformType.KE) == {14, 15, 16, 19, 20, 21, 31}
     assert offered(TransformType.ESN) == {0, 1}
+
+
+def test_legacy_adds_four_algorithms_behind_all_others() -> None:
+    """3DES, HMAC-SHA1-96, PRF-HMAC-SHA1 and MODP-1024, in no hybrid proposal and beside no AEAD but the PRF"""
+    for ours, legacy in ((DEFAULT_IKE, LEGACY_IKE), (DEFAULT_ESP, LEGACY_ESP)):
+        for before, after in zip(ours, legacy, strict=True):
+            for kind in {t.type for t in after.transforms}:
+                added = after.of_type(kind)[len(before.of_type(kind)):]
+                assert after.of_type(kind) == before.of_type(kind) + added
+                assert [t.id for t in added] in ([], [2], [3])
+                assert all(kind == TransformType.ENCR for t in added if t.id == 3)
+    assert LEGACY_IKE[0] == DEFAULT_IKE[0]
+    assert [t.id for t in LEGACY_IKE[2].of_type(TransformType.ENCR)][-1] == 3
+    assert [t.id for t in LEGACY_ESP[1].of_type(TransformType.INTEG)][-1] == 2
+
+
+@pytest.mark.parametrize("keyword", ["3des", "sha1", "prfsha1", "modp1024", "ke1_modp1024"])
+def test_a_profile_asks_for_old_algorithms_only_with_legacy(keyword: str) -> None:
+    text = f"aes256-3des-sha256-modp2048-{keyword}".replace("-3des", "" if keyword != "3des" else "-3des")
+    with pytest.raises(ValueError, match=rf'{keyword} in .* is outdated: only ike\.legacy = "on" allows it'):
+        parse_proposal(text, ProtocolId.IKE)
+    assert proposal_name(parse_proposal(text, ProtocolId.IKE, legacy=True)) is not None
 
 
 @pytest.mark.parametrize("keyword", ["des", "blowfish128", "null", "aes128ctr", "aes128ccm8", "cast128"])

@@ -9,7 +9,7 @@ from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import ConfigAttribute, ExchangeType, NotifyType, ProtocolId
 from client.core.ikev2.message import Message, parse_header, parse_plain
 from client.core.ikev2.payloads import KE, SA, Nonce
-from client.core.ikev2.proposal import parse_proposal, proposal_name
+from client.core.ikev2.proposal import LEGACY_ESP, LEGACY_IKE, parse_proposal, proposal_name
 from client.core.ikev2.traffic_selector import TrafficSelector
 from client.model.cause import Cause
 from tests.ikev2.conftest import CONFIG, GATEWAY, MakeWorld
@@ -109,6 +109,31 @@ def test_nothing_in_common_says_what_was_offered(make_world: MakeWorld) -> None:
     failed = world.of(ike.Failed)[0]
     assert failed.cause is Cause.NO_COMMON_PROPOSAL
     assert "aes128gcm16-prfsha256-ecp256" in failed.detail
+
+
+@pytest.mark.parametrize(("gateway", "esp"), [
+    ("3des-sha1-modp1024", "3des-sha1"), ("aes128-sha1-modp1024", "aes128-sha1-esn"),
+    ("aes256gcm16-prfsha1-modp1024", "3des-sha256")])
+def test_an_old_gateway(make_world: MakeWorld, gateway: str, esp: str) -> None:
+    """→ SA(…, 3DES, SHA-1, MODP-1024) KEi(19) ← N(INVALID_KE_PAYLOAD, 2) → KEi(2) ← SA KEr …, and both rekey"""
+    old = replace(GATEWAY, ike_proposals=(parse_proposal(gateway, ProtocolId.IKE, legacy=True),),
+                  esp_proposals=(parse_proposal(esp, ProtocolId.ESP, legacy=True),))
+    refused = make_world(gateway=old)
+    refused.start()
+    refused.run(2.0)
+    assert refused.of(ike.Failed)[0].cause is Cause.NO_COMMON_PROPOSAL
+
+    world = make_world(gateway=old, ike_proposals=LEGACY_IKE, esp_proposals=LEGACY_ESP)
+    world.start()
+    world.run(2.0)
+    assert [init.require(KE).group for init in inits(world)] == [19, 2]
+    assert proposal_name(world.of(ike.Established)[0].proposal) == gateway
+    child = world.of(ike.ChildInstalled)[0].child
+    assert proposal_name(child.proposal) == esp
+    world.do(lambda: world.client.rekey_child(child.spi_in, world.now), 3.0)
+    world.do(lambda: world.client.rekey_ike(world.now), 3.0)
+    assert proposal_name(world.of(ike.IkeRekeyed)[0].proposal) == gateway
+    assert world.of(ike.ChildInstalled)[1].child.proposal.ke == 2
 
 
 @pytest.mark.parametrize("suite", [

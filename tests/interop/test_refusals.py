@@ -51,9 +51,9 @@ USERS = {
                       "Tell whoever runs the gateway"),
 }
 ALGORITHMS = {
-    "ike": Refusal("weak", 4, "accepts none of the algorithms offered: ", "name them in ike.proposals"),
+    "ike": Refusal("weak", 4, "accepts none of the algorithms offered: ", 'may need ike.legacy = "on"'),
     "esp": Refusal("childweak", 4, "accepts none of the algorithms offered for the traffic: ",
-                   "name them in ike.esp_proposals"),
+                   'may need ike.legacy = "on"'),
 }
 
 

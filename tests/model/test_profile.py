@@ -46,7 +46,7 @@ def test_every_default_may_be_written_out(key):
 @pytest.mark.parametrize(("key", "value"), [
     ("gateway.revocation", "strict"), ("gateway.pin", "sha256:00"), ("user.auth", "smartcard"),
     ("user.auth", "eap-ttls/pap"), ("user.auth", ["certificate", "eap-tls"]), ("user.aaa", {"trust": "gateway"}),
-    ("ike.legacy", "on"), ("roaming.transports", ["udp", "tcp"]),
+    ("roaming.transports", ["udp", "tcp"]),
     ("policy.autoconnect", True), ("policy.lockdown", "always")])
 def test_what_has_not_landed_is_refused_by_name(key, value):
     with pytest.raises(ProfileError, match=rf"^{key}: .*not available in this version"):
@@ -54,7 +54,8 @@ def test_what_has_not_landed_is_refused_by_name(key, value):
 
 
 @pytest.mark.parametrize(("key", "value"), [
-    ("nme", "x"), ("gateway.adress", "x"), ("gateway", "vpn"), ("name", "../x"), ("name", ""), ("name", 3),
+    ("nme", "x"), ("ike.legacy", "yes"), ("ike.legacy", True),
+    ("gateway.adress", "x"), ("gateway", "vpn"), ("name", "../x"), ("name", ""), ("name", 3),
     ("name", "a" * 65), ("gateway.address", []), ("gateway.address", "a b"), ("gateway.address", "a..b"),
     ("gateway.address", ["a"] * 257), ("gateway.trust", []), ("gateway.trust", [3]), ("user.auth", "magic"),
     ("user.identity", "a\nb"), ("user.identity", "a" * 1025), ("tunnel.remote", []), ("tunnel.remote", "10.0.0.1/8"),
@@ -175,3 +176,8 @@ def test_any_text_gives_a_profile_or_a_named_error(text):
 def test_an_endpoint_is_a_value():
     assert Endpoint("192.0.2.1", 500) == Endpoint("192.0.2.1", 500)
     assert len({Endpoint("192.0.2.1", 500), Endpoint("192.0.2.1", 4500)}) == 2
+
+
+@pytest.mark.parametrize("value", ["off", "on", "never"])
+def test_legacy(value):
+    assert profile_from_dict(with_value("ike.legacy", value)).ike.legacy == value

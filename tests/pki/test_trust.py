@@ -23,12 +23,12 @@ SIGNATURE = {ec.EllipticCurvePrivateKey: "ecdsa-sha256", rsa.RSAPrivateKey: "rsa
              ed25519.Ed25519PrivateKey: "ed25519"}
 
 
-def verify(leaf: Issued, *others: bytes, **changes: Any) -> None:
+def verify(leaf: Issued, *others: bytes, **changes: Any) -> bool:
     name = next(name for kind, name in SIGNATURE.items() if isinstance(leaf.key, kind))
     method, auth_data = auth.auth_payload_data(name, auth.sign(leaf.key, name, OCTETS))
     options = {"id_type": FQDN, "id_data": b"gw.lab.test", "expected": "gw.lab.test", "now": NOW, "method": method,
                "auth_data": auth_data, "octets": OCTETS, "trust": (ROOT.pem,)} | changes
-    verify_gateway((leaf.der, *others), **options)
+    return verify_gateway((leaf.der, *others), **options)
 
 
 def refused(leaf: Issued, *others: bytes, **changes: Any) -> RoveError:
@@ -169,6 +169,17 @@ def test_bad_signatures() -> None:
     for changes in ({"auth_data": by_another, "method": method}, {"octets": b"others"}, {"auth_data": b""},
                     {"auth_data": b"\x0c"}, {"method": 1}, {"method": 2}, {"method": 0}, {"method": 255}):
         assert refused(LEAF, **changes).cause is Cause.GATEWAY_BAD_SIGNATURE
+
+
+def test_sha1_in_method_1_is_said_and_may_be_refused() -> None:
+    leaf = gateway(key=rsa.generate_private_key(65537, 2048))
+    sha1 = {"method": 1, "auth_data": auth.sign(leaf.key, "rsa-sha1", OCTETS)}
+    assert verify(leaf, **sha1)
+    error = refused(leaf, **sha1, sha1=False)
+    assert (error.cause, error.detail) == (Cause.GATEWAY_SHA1, "the AUTH payload is an RSA signature with SHA-1")
+    assert not verify(leaf, sha1=False)
+    wrong = {"method": 1, "auth_data": auth.sign(leaf.key, "rsa-sha1", b"other octets")}
+    assert refused(leaf, **wrong, sha1=False).cause is Cause.GATEWAY_BAD_SIGNATURE
 
 
 def test_an_impossible_expectation_is_a_wrong_setting_or_a_wrong_name() -> None:

@@ -30,6 +30,7 @@ class KexMethod:
     public_length: int
     make: Callable[[Random], tuple[bytes, Derive]] = field(repr=False)
     encapsulate: Callable[[bytes], tuple[bytes, bytes]] | None = field(default=None, repr=False)
+    legacy: bool = False    # for old gateways only, where the profile says so
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ _N521 = int("01FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF
             "51868783BF2F966B7FCC0148F709A5D03BB5C9B8899C47AEBB6FB71E91386409", 16)
 
 KEX = {method.id: method for method in (
+    KexMethod(2, "modp1024", 128, _modp(modp.P1024), legacy=True),
     KexMethod(14, "modp2048", 256, _modp(modp.P2048)),
     KexMethod(15, "modp3072", 384, _modp(modp.P3072)),
     KexMethod(16, "modp4096", 512, _modp(modp.P4096)),

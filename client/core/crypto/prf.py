@@ -1,4 +1,4 @@
-"""Pseudo-random functions: HMAC-SHA2 (RFC 4868) and prf+ (RFC 7296 §2.13). One row per PRF."""
+"""Pseudo-random functions: HMAC-SHA2 (RFC 4868), for old gateways HMAC-SHA1 (RFC 2104), and prf+ (RFC 7296 §2.13)."""
 
 import hmac
 from dataclasses import dataclass
@@ -13,12 +13,14 @@ class Prf:
     hash: str       # hashlib's name
     output_len: int
     key_len: int
+    legacy: bool = False    # for old gateways only, where the profile says so
 
 
 _ROWS = (
     Prf(5, "prfsha256", "sha256", 32, 32),
     Prf(6, "prfsha384", "sha384", 48, 48),
     Prf(7, "prfsha512", "sha512", 64, 64),
+    Prf(2, "prfsha1", "sha1", 20, 20, legacy=True),
 )
 PRF = {row.id: row for row in _ROWS}
 _BY_NAME = {row.name: row for row in _ROWS}

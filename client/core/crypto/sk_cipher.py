@@ -6,10 +6,10 @@ from collections.abc import Callable
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from client.core.crypto.algorithms import ENCR, INTEG, Encr, Integ
+from client.core.crypto.block import block_cipher
 from client.core.crypto.errors import IntegrityError
 
 Random = Callable[[int], bytes]
@@ -31,7 +31,7 @@ class SkCipher:
         if len(sk_e) != encr.key_len + encr.salt_len or len(sk_a) != (integ.key_len if integ else 0):
             raise ValueError("keys do not have the lengths of their algorithms")
         self._encr = encr
-        self._cipher = _Aead(encr, sk_e) if integ is None else _CbcHmac(sk_e, integ, sk_a)
+        self._cipher = _Aead(encr, sk_e) if integ is None else _CbcHmac(encr, sk_e, integ, sk_a)
         self._icv_len = encr.icv_len if integ is None else integ.icv_len
 
     @property
@@ -91,13 +91,14 @@ class _Aead:
 class _CbcHmac:
     """The ICV covers ``aad``, IV and ciphertext, and is checked before anything is decrypted."""
 
-    def __init__(self, sk_e: bytes, integ: Integ, sk_a: bytes) -> None:
-        self._algorithm = AES(sk_e)
+    def __init__(self, encr: Encr, sk_e: bytes, integ: Integ, sk_a: bytes) -> None:
+        self._algorithm = block_cipher(encr, sk_e)
+        self._block = encr.block
         self._integ = integ
         self._sk_a = sk_a
 
     def seal(self, aad: bytes, padded: bytes, iv_random: Random) -> bytes:
-        iv = iv_random(_BLOCK)      # not to be predicted (RFC 7296 §3.14)
+        iv = iv_random(self._block)      # not to be predicted (RFC 7296 §3.14)
         encryptor = Cipher(self._algorithm, CBC(iv)).encryptor()
         sealed = iv + encryptor.update(padded) + encryptor.finalize()
         return sealed + self._icv(aad, sealed)
@@ -106,14 +107,11 @@ class _CbcHmac:
         sealed, icv = body[:-self._integ.icv_len], body[-self._integ.icv_len:]
         if not hmac.compare_digest(self._icv(aad, sealed), icv):
             raise IntegrityError("the ICV does not match")
-        ciphertext = sealed[_BLOCK:]
-        if not ciphertext or len(ciphertext) % _BLOCK:
+        ciphertext = sealed[self._block:]
+        if not ciphertext or len(ciphertext) % self._block:
             raise IntegrityError("not a whole number of blocks")
-        decryptor = Cipher(self._algorithm, CBC(sealed[:_BLOCK])).decryptor()
+        decryptor = Cipher(self._algorithm, CBC(sealed[:self._block])).decryptor()
         return decryptor.update(ciphertext) + decryptor.finalize()
 
     def _icv(self, aad: bytes, sealed: bytes) -> bytes:
         return hmac.digest(self._sk_a, aad + sealed, self._integ.hash)[:self._integ.icv_len]
-
-
-_BLOCK = 16

@@ -1,6 +1,7 @@
 """Sealing and opening ESP packets in tunnel mode (RFC 4303 §2), with 32-bit or extended (64-bit) sequence numbers.
 
-AES-GCM with a 16-octet ICV: RFC 4106. ChaCha20-Poly1305: RFC 7634. AES-CBC: RFC 3602, with HMAC-SHA2: RFC 4868.
+AES-GCM with a 16-octet ICV: RFC 4106. ChaCha20-Poly1305: RFC 7634. AES-CBC: RFC 3602, with HMAC-SHA2: RFC 4868;
+3DES-CBC: RFC 2451, HMAC-SHA1: RFC 2404.
 One ``Sealer`` or ``Opener`` serves one SA. Whether a sequence number may be used, or has been seen, is asked elsewhere.
 
     SPI (4) | sequence number (4) | IV (8 or 16) | payload, padding, pad length, next header | ICV
@@ -16,11 +17,11 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
-from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
 
 from client.core.crypto.algorithms import ESP_SUITES, Encr, Integ
-from client.core.esp.hmac_sha2 import HmacSha2
+from client.core.crypto.block import block_cipher
+from client.core.esp.keyed_hash import KeyedHash
 
 NEXT_IPV4 = 4
 NEXT_IPV6 = 41
@@ -72,7 +73,7 @@ def make_sealer(
     """
     encr, integ = _rows(suite, encr_key, integ_key)
     if integ is not None:
-        return (_CbcEsnSealer if esn else _CbcSealer)(integ, spi, encr_key, integ_key, random)
+        return (_CbcEsnSealer if esn else _CbcSealer)(encr, integ, spi, encr_key, integ_key, random)
     return (_AeadEsnSealer if esn else _AeadSealer)(encr, spi, encr_key, epoch)
 
 
@@ -81,7 +82,7 @@ def make_opener(suite: str, spi: bytes, encr_key: bytes, integ_key: bytes, *, es
     encr, integ = _rows(suite, encr_key, integ_key)
     if integ is None:
         return (_AeadEsnOpener if esn else _AeadOpener)(encr, encr_key)
-    return (_CbcEsnOpener if esn else _CbcOpener)(integ, encr_key, integ_key)
+    return (_CbcEsnOpener if esn else _CbcOpener)(encr, integ, encr_key, integ_key)
 
 
 def _rows(suite: str, encr_key: bytes, integ_key: bytes) -> tuple[Encr, Integ | None]:
@@ -108,11 +109,10 @@ _HEADER = struct.Struct(">4sIII").pack  # SPI, sequence number, and the IV: epoc
 _ESN_HEADER = struct.Struct(">4sIQ").pack  # the IV: 16 bits of the epoch, 48 of the sequence number
 _ESN_AAD = struct.Struct(">4sQ").pack  # SPI and the whole sequence number (RFC 4106 §5, RFC 7634 §2.1)
 _TRAILERS_4 = _trailers(4)   # right aligned in a 4-octet word (RFC 4303 §2.4)
-_TRAILERS_16 = _trailers(16)  # AES blocks (RFC 3602 §3)
+_TRAILERS = {8: _trailers(8), 16: _trailers(16)}  # blocks of 3DES and AES (RFC 2451 §2.2, RFC 3602 §3)
 _CHACHA20_POLY1305 = 28  # IANA: ENCR_CHACHA20_POLY1305
 _AEAD_HEAD = 16
 _TAG = 16
-_BLOCK = 16
 
 
 class _AeadSealer:
@@ -180,15 +180,17 @@ class _CbcSealer:
     unpredictable as RFC 3602 §3 demands, and the payload's first block is chained to it as if the context were new.
     """
 
-    __slots__ = ("_encryptor", "_icv_len", "_mac", "_random", "_spi", "_stock", "_used")
+    __slots__ = ("_block", "_encryptor", "_icv_len", "_mac", "_random", "_spi", "_stock", "_trailers", "_used")
 
-    _STOCK = 4096  # random octets bought at once: a system call for every 256 packets
+    _STOCK = 4096  # random octets bought at once: a system call for every 256 packets with AES
 
     def __init__(
-        self, row: Integ, spi: bytes, key: bytes, integ_key: bytes, random: Callable[[int], bytes]
+        self, encr: Encr, row: Integ, spi: bytes, key: bytes, integ_key: bytes, random: Callable[[int], bytes]
     ) -> None:
-        self._encryptor = Cipher(AES(key), CBC(random(_BLOCK))).encryptor()
-        self._mac = HmacSha2(row.hash, integ_key)
+        self._block = encr.block
+        self._trailers = _TRAILERS[encr.block]
+        self._encryptor = Cipher(block_cipher(encr, key), CBC(random(encr.block))).encryptor()
+        self._mac = KeyedHash(row.hash, integ_key)
         self._icv_len = row.icv_len
         self._random = random
         self._spi = spi
@@ -204,9 +206,10 @@ class _CbcSealer:
         if self._used == len(self._stock):
             self._stock = self._random(self._STOCK)
             self._used = 0
-        block = self._stock[self._used : self._used + _BLOCK]
-        self._used += _BLOCK
-        plaintext = block + payload + _TRAILERS_16[next_header][len(payload) & 15]
+        size = self._block
+        block = self._stock[self._used : self._used + size]
+        self._used += size
+        plaintext = block + payload + self._trailers[next_header][len(payload) & size - 1]
         return self._spi + seq.to_bytes(4, "big") + self._encryptor.update(plaintext)
 
 
@@ -219,11 +222,12 @@ class _CbcEsnSealer(_CbcSealer):
 
 
 class _CbcOpener:
-    __slots__ = ("_decryptor", "_icv_len", "_mac")
+    __slots__ = ("_block", "_decryptor", "_icv_len", "_mac")
 
-    def __init__(self, row: Integ, key: bytes, integ_key: bytes) -> None:
-        self._decryptor = Cipher(AES(key), CBC(bytes(_BLOCK))).decryptor()
-        self._mac = HmacSha2(row.hash, integ_key)
+    def __init__(self, encr: Encr, row: Integ, key: bytes, integ_key: bytes) -> None:
+        self._block = encr.block
+        self._decryptor = Cipher(block_cipher(encr, key), CBC(bytes(encr.block))).decryptor()
+        self._mac = KeyedHash(row.hash, integ_key)
         self._icv_len = row.icv_len
 
     def open(self, packet: memoryview, seq: int) -> tuple[bytes, int, int]:
@@ -232,13 +236,13 @@ class _CbcOpener:
     def _open(self, packet: memoryview, implicit: bytes) -> tuple[bytes, int, int]:
         end = len(packet) - self._icv_len
         length = end - 8
-        if length < 2 * _BLOCK or length % _BLOCK:
+        if length < 2 * self._block or length % self._block:
             raise AuthenticationFailed("not whole blocks")
         if not self._mac.verify(packet[:end], packet[end:], implicit):
             raise AuthenticationFailed("wrong ICV")
         # The IV goes through the running context as a first block of ciphertext: its plaintext is garbage, and it is
         # what the next block is chained to.
-        plaintext = self._decryptor.update(packet[8:end])[_BLOCK:]
+        plaintext = self._decryptor.update(packet[8:end])[self._block :]
         return plaintext, _payload_length(plaintext), plaintext[-1]
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from client.core.helper.agents import AgentSession, Prepared
 from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa, trusted
 from client.core.helper.transport import Callbacks, Transport
-from client.core.helper.tunnel import Tunnel, describe, step
+from client.core.helper.tunnel import FINDINGS, Tunnel, describe, step
 from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import AuthMethod
 from client.core.ikev2.reauth import FORGEABLE
@@ -577,9 +577,12 @@ class Connection:
             if user.auth == "psk" or (user.has("psk") and event.method == AuthMethod.SHARED_KEY):
                 await self._judge_psk(event)
             else:
-                verify_gateway(event.certificates, trusted(self._profile), event.id_type, event.id_data,
-                               self._profile.gateway.identity, datetime.now(UTC), event.method, event.auth_data,
-                               event.octets)
+                with_sha1 = verify_gateway(
+                    event.certificates, trusted(self._profile), event.id_type, event.id_data,
+                    self._profile.gateway.identity, datetime.now(UTC), event.method, event.auth_data, event.octets,
+                    sha1=self._profile.ike.legacy != "never")
+                if with_sha1:
+                    self._tunnel = self._tunnel.found(Finding("gateway-sha1", FINDINGS["gateway-sha1"]))
         except RoveError as error:
             verdict = ike.PeerVerdict(error.cause, error.detail)
         return lambda engine, now: engine.provide_peer_verdict(event.request_id, verdict, now)

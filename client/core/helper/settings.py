@@ -8,12 +8,14 @@ from client.core.crypto.suites import packet_limit
 from client.core.datapath.base import InboundSa, OutboundSa, Selector
 from client.core.helper.agents import Prepared
 from client.core.ikev2.auth import SIGNATURES
-from client.core.ikev2.constants import IdType, ProtocolId, TransformType
+from client.core.ikev2.constants import AuthMethod, IdType, ProtocolId, TransformType
 from client.core.ikev2.events import AuthRound, ChildConfig, ChildSaInfo, EngineConfig, IpInterface, VirtualIps
 from client.core.ikev2.identity import identity_from_text
 from client.core.ikev2.proposal import (
     DEFAULT_ESP,
     DEFAULT_IKE,
+    LEGACY_ESP,
+    LEGACY_IKE,
     Proposal,
     number_proposals,
     parse_proposal,
@@ -50,28 +52,36 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
     unknown = [name for name in prepared.signatures if name not in SIGNATURES]
     if unknown:
         raise RoveError(Cause.CREDENTIAL_UNUSABLE, f"the agent offers to sign with {unknown[0]!r}")
+    # "never": not from us either (RFC 7296 §3.8: SHA-1 is the rule of method 1, which is for gateways without RFC 7427)
+    signatures = tuple(name for name in prepared.signatures
+                       if ike.legacy != "never" or SIGNATURES[name].method != AuthMethod.RSA_SIGNATURE)
     versions = {network.version for network in profile.tunnel.remote}
 
     def jittered(seconds: float) -> float:
         return seconds * (1 - JITTER * random(1)[0] / 255)
 
+    legacy = ike.legacy == "on"
     children = tuple(ChildConfig(
         child.name, tuple(map(TrafficSelector.from_network, child.local or _everything(child.remote))),
         tuple(map(TrafficSelector.from_network, child.remote)),
-        _proposals(f"child {child.name}: esp_proposals", child.esp_proposals, ProtocolId.ESP) or DEFAULT_ESP,
-        _pfs(child.pfs, f"child {child.name}: pfs"), jittered(child.child_lifetime), child.child_lifetime * EXPIRE)
+        _proposals(f"child {child.name}: esp_proposals", child.esp_proposals, ProtocolId.ESP, legacy)
+        or (LEGACY_ESP if legacy else DEFAULT_ESP),
+        _pfs(child.pfs, legacy, f"child {child.name}: pfs"), jittered(child.child_lifetime),
+        child.child_lifetime * EXPIRE)
         for child in profile.children)
     return EngineConfig(
-        ike_proposals=_proposals("ike.proposals", ike.proposals, ProtocolId.IKE) or DEFAULT_IKE,
-        esp_proposals=_proposals("ike.esp_proposals", ike.esp_proposals, ProtocolId.ESP) or DEFAULT_ESP,
+        ike_proposals=_proposals("ike.proposals", ike.proposals, ProtocolId.IKE, legacy)
+        or (LEGACY_IKE if legacy else DEFAULT_IKE),
+        esp_proposals=_proposals("ike.esp_proposals", ike.esp_proposals, ProtocolId.ESP, legacy)
+        or (LEGACY_ESP if legacy else DEFAULT_ESP),
         local_id=rounds[0].local_id, remote_id=remote, auth=rounds[0].auth, further_rounds=rounds[1:],
         eap_only=profile.gateway.trust == "eap", ppk_id=ike.ppk.encode(),
-        certificates=prepared.certificates, signatures=prepared.signatures,
+        certificates=prepared.certificates, signatures=signatures,
         certificate_authorities=ca_key_hashes(trusted(profile)) if user.auth != "psk" else (),
         local_ts=tuple(map(TrafficSelector.from_network, _everything(profile.tunnel.remote))),
         remote_ts=tuple(TrafficSelector.from_network(net) for net in profile.tunnel.remote),
         request_ipv4=4 in versions, request_ipv6=6 in versions,
-        ike_rekey=jittered(ike.lifetime), pfs_groups=_pfs(ike.pfs),
+        ike_rekey=jittered(ike.lifetime), pfs_groups=_pfs(ike.pfs, legacy),
         child_rekey=jittered(ike.child_lifetime), child_expire=ike.child_lifetime * EXPIRE,
         dpd=ike.dpd, mobike=ike.mobike, fragmentation=ike.fragmentation, previous_addresses=previous,
         reauth=jittered(ike.reauth) if ike.renew == "reauth" else None,
@@ -100,9 +110,9 @@ def _own_identity(each: Round, prepared: Prepared) -> tuple[int, bytes]:
     return IdType.DER_ASN1_DN, certificate.subject
 
 
-def _proposals(key: str, texts: tuple[str, ...], protocol: ProtocolId) -> tuple[Proposal, ...]:
+def _proposals(key: str, texts: tuple[str, ...], protocol: ProtocolId, legacy: bool) -> tuple[Proposal, ...]:
     try:
-        return number_proposals([parse_proposal(text, protocol) for text in texts])
+        return number_proposals([parse_proposal(text, protocol, legacy=legacy) for text in texts])
     except ValueError as error:
         raise RoveError(Cause.BAD_SETTINGS, f"{key}: {error}") from error
 
@@ -113,11 +123,11 @@ def _everything(networks: Sequence[IpNetwork]) -> list[IpNetwork]:
     return [network for network in _ANY if network.version in versions]
 
 
-def _pfs(text: str, key: str = "ike.pfs") -> tuple[int, ...] | None:
+def _pfs(text: str, legacy: bool, key: str = "ike.pfs") -> tuple[int, ...] | None:
     if text in ("auto", "off"):
         return None if text == "auto" else ()
     try:
-        return (parse_proposal(f"aes256gcm16-{text}", ProtocolId.ESP).ke,)
+        return (parse_proposal(f"aes256gcm16-{text}", ProtocolId.ESP, legacy=legacy).ke,)
     except ValueError as error:
         raise RoveError(Cause.BAD_SETTINGS, f"{key}: {error}") from error
 

@@ -96,6 +96,7 @@ class PrfId(Registry):
 
 class IntegId(Registry):
     NONE = 0
+    HMAC_SHA1_96 = 2
     HMAC_SHA2_256_128 = 12
     HMAC_SHA2_384_192 = 13
     HMAC_SHA2_512_256 = 14
@@ -105,6 +106,7 @@ class KeId(Registry):
     """Key exchange methods; "Diffie-Hellman groups" until RFC 9370."""
 
     NONE = 0
+    MODP_1024 = 2
     MODP_2048 = 14
     MODP_3072 = 15
     MODP_4096 = 16

@@ -18,8 +18,8 @@ from client.core.ikev2.proposal_types import (
     without_ke,
 )
 
-__all__ = ["DEFAULT_ESP", "DEFAULT_IKE", "Proposal", "Transform", "number_proposals", "parse_proposal",
-           "proposal_name", "select", "verify_chosen", "with_additional", "with_ke", "without_ke"]
+__all__ = ["DEFAULT_ESP", "DEFAULT_IKE", "LEGACY_ESP", "LEGACY_IKE", "Proposal", "Transform", "number_proposals",
+           "parse_proposal", "proposal_name", "select", "verify_chosen", "with_additional", "with_ke", "without_ke"]
 
 
 def number_proposals(proposals: Sequence[Proposal]) -> tuple[Proposal, ...]:
@@ -42,6 +42,17 @@ DEFAULT_IKE = number_proposals([
 DEFAULT_ESP = number_proposals([
     parse_proposal(f"{_AEAD}-esn-noesn", ProtocolId.ESP),   # both in one proposal: RFC 7296 §3.3.2
     parse_proposal(f"{_CBC}-esn-noesn", ProtocolId.ESP),
+])
+
+# The same for old gateways, where the profile allows it: 3DES, SHA-1 and MODP-1024 behind everything else.
+LEGACY_IKE = number_proposals([
+    DEFAULT_IKE[0],
+    parse_proposal(f"{_AEAD}-{_PRF}-prfsha1-{_KE}-modp1024", ProtocolId.IKE, legacy=True),
+    parse_proposal(f"{_CBC}-3des-sha1-{_PRF}-prfsha1-{_KE}-modp1024", ProtocolId.IKE, legacy=True),
+])
+LEGACY_ESP = number_proposals([
+    DEFAULT_ESP[0],
+    parse_proposal(f"{_CBC}-3des-sha1-esn-noesn", ProtocolId.ESP, legacy=True),
 ])
 
 

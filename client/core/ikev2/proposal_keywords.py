@@ -25,21 +25,24 @@ _SYNONYMS = ({f"aes{bits}gcm128": f"aes{bits}gcm16" for bits in (128, 192, 256)}
              | {"x25519": "curve25519", "aes": "aes128"})
 _AEADS = frozenset(row.id for row in ENCR.values() if row.aead)
 # The PRF that goes with an integrity algorithm where none is named (as swanctl does).
-_PRF_OF_INTEG = {12: 5, 13: 6, 14: 7}
+_PRF_OF_INTEG = {2: 2, 12: 5, 13: 6, 14: 7}
+_LEGACY = frozenset((
+    *(row.name for row in ENCR.values() if row.legacy), *(row.name for row in INTEG.values() if row.legacy),
+    *(row.name for row in PRF.values() if row.legacy), *(row.name for row in KEX.values() if row.legacy)))
 
 
-def parse_proposal(text: str, protocol: ProtocolId) -> Proposal:
+def parse_proposal(text: str, protocol: ProtocolId, *, legacy: bool = False) -> Proposal:
     """``text`` in swanctl keywords → a Proposal numbered 1, without SPI, its transforms grouped by type.
 
     Several keywords of one type are alternatives, best first. IKE wants a KE method, and a PRF, which an integrity
     keyword stands for where none is named; with AEADs that is all an integrity keyword does. ESP without ``esn``
-    means ``noesn``, as with swanctl; ``esn-noesn`` leaves it to the gateway. Raises ValueError, which names the
-    bad keyword.
+    means ``noesn``, as with swanctl; ``esn-noesn`` leaves it to the gateway. Old algorithms want ``legacy``.
+    Raises ValueError, which names the bad keyword.
     """
     words = text.strip().lower().split("-")
     if len(words) > MAX_KEYWORDS:
         raise ValueError(f"more than {MAX_KEYWORDS} keywords")
-    found = list(dict.fromkeys(_keyword(word, text) for word in words))
+    found = list(dict.fromkeys(_keyword(word, text, legacy) for word in words))
     kinds = {kind: [t for t in found if t.type == kind] for kind in _RANK}
     aead = {transform.id in _AEADS for transform in kinds[_ENCR]}
     if len(aead) != 1:
@@ -74,8 +77,10 @@ def proposal_name(proposal: Proposal) -> str:
     return "-".join(names)
 
 
-def _keyword(word: str, text: str) -> Transform:
+def _keyword(word: str, text: str, legacy: bool) -> Transform:
     word = _SYNONYMS.get(word, word)
+    if not legacy and word.rpartition("_")[2] in _LEGACY:
+        raise ValueError(f"{word} in {text[:200]!r} is outdated: only ike.legacy = \"on\" allows it")
     if word not in _KEYWORDS:
         shown = word[:40] if word.isprintable() else ascii(word[:40])
         raise ValueError(f"unknown keyword {shown!r} in {text[:200]!r}")

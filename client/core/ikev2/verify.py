@@ -36,8 +36,8 @@ _SHA2_OIDS: dict[str, tuple[int, hashes.HashAlgorithm]] = {
 _MAX_SALT = 255
 
 
-def verify_signature(public_key: object, method: int, auth_data: bytes, octets: bytes) -> None:
-    """Accepts silently, or raises SignatureError.
+def verify_signature(public_key: object, method: int, auth_data: bytes, octets: bytes) -> bool:
+    """Accepts, and says whether with SHA-1; or raises SignatureError.
 
     ``public_key`` is the one of the peer's certificate, ``auth_data`` the data of its AUTH payload, ``octets`` what it
     must have signed. SHA-1 is taken in method 1 only; RSA keys have at least 2048 bits.
@@ -53,8 +53,10 @@ def verify_signature(public_key: object, method: int, auth_data: bytes, octets: 
         rows = [_BY_METHOD[method]]
     else:
         raise SignatureError(f"AUTH method {AuthMethod(method).name} is no signature that we know")
-    if not any(_is_valid(public_key, row, signature, octets) for row in rows):
+    valid = next((row for row in rows if _is_valid(public_key, row, signature, octets)), None)
+    if valid is None:
         raise SignatureError("the signature is wrong")
+    return isinstance(valid.hash, hashes.SHA1)
 
 
 def _is_valid(key: object, row: Signature, signature: bytes, octets: bytes) -> bool:

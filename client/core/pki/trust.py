@@ -18,12 +18,13 @@ MAX_CERTIFICATES = 16
 
 def verify_gateway(certificates: Sequence[bytes], trust: Trust | str | tuple[str, ...], id_type: int,
                    id_data: bytes, expected: str, now: datetime, method: int, auth_data: bytes,
-                   octets: bytes) -> None:
-    """Accepts silently, or raises RoveError with the GATEWAY_… cause.
+                   octets: bytes, sha1: bool = True) -> bool:
+    """Accepts, and says whether by a signature with SHA-1; or raises RoveError with the GATEWAY_… cause.
 
     ``certificates``: DER as they came, the gateway's own first (RFC 7296 §3.6), any others after it in any
     order; ``trust``: as in the profile, or loaded; ``id_type``/``id_data``: IDr; ``expected``: the profile's
-    gateway identity; ``now``: aware wall-clock time; ``method``/``auth_data``: the AUTH payload over ``octets``.
+    gateway identity; ``now``: aware wall-clock time; ``method``/``auth_data``: the AUTH payload over ``octets``;
+    ``sha1``: is SHA-1 allowed in method 1? (Elsewhere it never is.)
     """
     leaf, others = _parsed(certificates)
     build_path(leaf, others, load_trust(trust), now)
@@ -31,9 +32,12 @@ def verify_gateway(certificates: Sequence[bytes], trust: Trust | str | tuple[str
     if problem := gateway_usage_problem(leaf):
         raise RoveError(Cause.GATEWAY_KEY_USAGE, problem)
     try:
-        auth.verify_signature(leaf.public_key, method, auth_data, octets)
+        with_sha1 = auth.verify_signature(leaf.public_key, method, auth_data, octets)
     except auth.SignatureError as error:
         raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, str(error)) from error
+    if with_sha1 and not sha1:
+        raise RoveError(Cause.GATEWAY_SHA1, "the AUTH payload is an RSA signature with SHA-1")
+    return with_sha1
 
 
 def _parsed(certificates: Sequence[bytes]) -> tuple[Certificate, list[Certificate]]:

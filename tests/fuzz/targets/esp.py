@@ -15,7 +15,7 @@ from tests.fuzz.frames import Octets, join, mutate_parts, split
 MAX_LEN = 4096
 SPI = b"\xc0\0\0\1"
 SUITES = {"aes256gcm16": (bytes(36), b"", 8), "chacha20poly1305": (bytes(36), b"", 8),
-          "aes128-sha256": (bytes(16), bytes(32), 16)}
+          "aes128-sha256": (bytes(16), bytes(32), 16), "3des-sha1": (bytes(range(24)), bytes(20), 8)}
 V4 = Selector(4, 0, bytes((10, 0, 0, 0)), bytes((10, 255, 255, 255)), 0, 0xFFFF)
 V6 = Selector(6, 0, bytes(16), b"\xff" * 16, 0, 0xFFFF)
 UDP = Selector(4, 17, bytes(4), b"\xff" * 4, 53, 53)
@@ -26,7 +26,7 @@ def one(data: bytes) -> None:
     """An octet for suite, ESN and selectors, then packets: an octet (whole, or to be sealed), a number, octets."""
     if not data:
         return
-    suite = list(SUITES)[data[0] % 3]
+    suite = list(SUITES)[data[0] % 4]
     encr, integ, iv_length = SUITES[suite]
     esn = bool(data[0] & 0x40)
     selectors = (V4, V6) if data[0] & 0x80 else (UDP, V6)
@@ -37,8 +37,8 @@ def one(data: bytes) -> None:
         if len(part) < 3:
             continue
         whole, seq, octets = part[0] & 1, part[1] << 8 | part[2], part[3:]
-        if not whole and iv_length == 16:
-            octets = octets[:len(octets) // 16 * 16]
+        if not whole and integ:
+            octets = octets[:len(octets) // iv_length * iv_length]
         packet = octets if whole else reference.seal(suite, SPI, seq, bytes(iv_length), encr, integ, octets, esn)
         if sa.window.is_new(seq):
             assert not esn or sa.window.whole(seq) == seq
@@ -126,7 +126,7 @@ def seeds() -> dict[str, bytes]:
     made = {}
     for number, suite in enumerate(SUITES):
         for name, packets in {"tcp": tcp, "tcp6": tcp6, "mixed": [ping, query, options, fragment, large]}.items():
-            made[f"{name}-{suite}"] = bytes((0x80 * (name != "mixed") | number + 3 * (name == "mixed"),)) + join([
+            made[f"{name}-{suite}"] = bytes((0x80 * (name != "mixed") | number + 4 * (name == "mixed"),)) + join([
                 b"\0" + seq.to_bytes(2, "big") + _padded(suite, packet) for seq, packet in enumerate(packets, 1)])
     made["padding"] = b"\x80" + join([
         b"\0\0\1" + reference.pad(ping + bytes(300), 4, 4), b"\0\0\2" + ping + b"\1\3\1\4"])
@@ -136,4 +136,4 @@ def seeds() -> dict[str, bytes]:
 
 
 def _padded(suite: str, packet: bytes) -> bytes:
-    return reference.pad(packet, 4 if packet[0] >> 4 == 4 else 41, 16 if "-" in suite else 4)
+    return reference.pad(packet, 4 if packet[0] >> 4 == 4 else 41, SUITES[suite][2] if "-" in suite else 4)

@@ -1,12 +1,12 @@
-"""HMAC-SHA2 (RFC 2104) with its two key blocks hashed once: half the time of hmac.digest() for a packet."""
+"""HMAC (RFC 2104) with its two key blocks hashed once: half the time of hmac.digest() for a packet."""
 
 import hashlib
 import hmac
 
-_BLOCK = {"sha256": 64, "sha384": 128, "sha512": 128}
+_BLOCK = {"sha1": 64, "sha256": 64, "sha384": 128, "sha512": 128}
 
 
-class HmacSha2:
+class KeyedHash:
     __slots__ = ("_inner", "_outer")
 
     def __init__(self, name: str, key: bytes) -> None:
