@@ -10,6 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 
 from client.core.datapath.base import DataPathEndpoint
+from client.core.datapath.held import HeldPackets, Replay
 from client.core.datapath.messages import (
     HardExpired,
     IkeReceived,
@@ -72,6 +73,7 @@ class PacketLoop:
         self._clock = clock
         self._inbound: dict[bytes, InboundState] = {}
         self._outbound = OutboundTable()
+        self._held = HeldPackets()
         self._port: UdpPort | None = None
         self._remote: Endpoint | None = None
         self._keepalive = 0
@@ -91,6 +93,7 @@ class PacketLoop:
         match message:
             case InstallInbound():
                 self._inbound[message.sa.spi] = InboundState(message, self._page)
+                self._carry_held(message.sa.spi)
             case InstallOutbound():
                 self._outbound.add(OutboundState(message, self._page, self._random))
             case Remove():
@@ -171,7 +174,14 @@ class PacketLoop:
             touched.publish(words)
             self._last_sent = words[Header.LAST_OUTBOUND] = self._clock()
 
-    def _carry_in(self, port: UdpPort) -> None:
+    def _carry_held(self, spi: bytes) -> None:
+        """What came before its SA comes now."""
+        held = self._held.take(spi, self._clock())
+        if held:
+            self._words[Header.NO_SA_DROPS] -= len(held)
+            self._carry_in(held)
+
+    def _carry_in(self, port: UdpPort | Replay) -> None:
         """UDP → TUN, and IKE messages to roved (RFC 3948 §2.2)."""
         words, tun, inbound = self._words, self._tun, self._inbound
         authenticated = False
@@ -239,11 +249,14 @@ class PacketLoop:
         self._tun.write(payload[:length], sa)
         return True
 
-    def _not_esp(self, packet: memoryview, port: UdpPort, ancillary: Ancillary, sender: tuple[str, int]) -> None:
+    def _not_esp(
+        self, packet: memoryview, port: UdpPort | Replay, ancillary: Ancillary, sender: tuple[str, int]
+    ) -> None:
         if packet[:4] == NON_ESP_MARKER:
             self._tell(IkeReceived(port.local(ancillary), endpoint_of(sender), packet[4:].tobytes()))
         else:
-            self._count(Header.NO_SA_DROPS)
+            self._count(Header.NO_SA_DROPS)     # unless its SA comes in a moment
+            self._held.keep(packet[:4].tobytes(), packet, self._clock())
 
     def _lives(self, sa: SaState, seq: int) -> bool:
         """A threshold is reached: tell, and say whether ``seq`` may still be used (RFC 4303 §3.3.3: never wrap)."""
