@@ -5,17 +5,71 @@ from typing import Any
 
 import pytest
 
+from tests.interop.renewal import no_loss
 from tests.interop.rovetest import connected, status
-from tests.interop.test_rekey import no_loss
 from tests.lab import measure, plan, profiles
 from tests.lab.lab import Lab
 
 
-def reauth(lab: Lab, name: str) -> Any:
-    return lab.rove("reauth", name, "--timeout", "20", secrets=profiles.secrets(name))
+@pytest.mark.parametrize("name", ["psk", "cert", "mschap"])
+def test_by_hand(lab: Lab, name: str) -> None:
+    """→ IKE_SA_INIT, IKE_AUTH of a new IKE_SA  → INFORMATIONAL { D } of the old one, twice."""
+    before = connected(lab, name)
+    with no_loss(lab):
+        for times in (1, 2):
+            done = lab.rove("reauth", name, "--timeout", "20", secrets=profiles.secrets(name))
+            assert done.returncode == 0, json.dumps([done.stdout, done.stderr])
+            after = took_over(lab, name, before, times)
+    assert after["virtual_ips"] == before["virtual_ips"]
+    assert lab.ping("client", plan.CORP_HOST6)
 
 
-def took_over(lab: Lab, name: str, before: dict[str, Any], times: int = 1) -> dict[str, Any]:
+def test_in_time_when_the_gateway_wants_it(lab: Lab) -> None:
+    """RFC 4478: ← IKE_AUTH { …, N(AUTH_LIFETIME, 16 s) }; charon deletes what is older than 24 s."""
+    before = connected(lab, "reauthcert")
+    with_agent(lab)
+    assert before["ike"]["reauth_at"] is not None
+    with no_loss(lab):
+        after = took_over(lab, "reauthcert", before, timeout=20)
+        assert after["counters"]["reauths"] == 1
+    assert "received DELETE for IKE_SA reauthcert" in lab.gateway.log()
+    assert after["virtual_ips"] == before["virtual_ips"]
+
+
+def test_nobody_to_ask_keeps_the_tunnel_and_says_so(lab: Lab) -> None:
+    """Until the gateway's time is over, that is."""
+    before = connected(lab, "reauthcert")
+    measure.wait_until(lambda: status(lab, "reauthcert")["findings"], "a finding", 12)
+    shown = status(lab, "reauthcert")
+    assert [finding["code"] for finding in shown["findings"]] == ["reauth-failed"]
+    assert "rove reauth" in shown["findings"][0]["message"]
+    assert (shown["state"], shown["ike"]["spi_i"]) == ("connected", before["ike"]["spi_i"])
+    assert lab.ping("client", plan.CORP_HOST)
+    assert lab.rove("reauth", "reauthcert").returncode == 0
+    assert took_over(lab, "reauthcert", before)["findings"] == []
+
+
+def test_pfs_that_the_gateway_does_not_have_and_the_profile_insists_on(lab: Lab) -> None:
+    """→ CREATE_CHILD_SA { N(REKEY_SA) SA Ni KEi TSi TSr } ← { N(NO_PROPOSAL_CHOSEN) } until the end is near: then a
+    new IKE_SA, whose first CHILD_SA needs no key exchange of its own."""
+    before = connected(lab, "nopfscert", ike={"pfs": "ecp256", "child_lifetime": "15s"})
+    with_agent(lab)
+    with no_loss(lab):
+        after = took_over(lab, "nopfscert", before, timeout=25)
+    assert {"rekey-refused", "not-renewed"} <= {finding["code"] for finding in after["findings"]}
+
+
+# --- helpers
+
+
+def with_agent(lab: Lab) -> None:
+    """``rove agent`` beside the test: a certificate's key without passphrase needs nobody at the terminal."""
+    agent = lab.rove_popen("agent")
+    assert agent.stdout is not None
+    assert "Ready" in agent.stdout.readline()
+
+
+def took_over(lab: Lab, name: str, before: dict[str, Any], times: int = 1, timeout: float = 10) -> dict[str, Any]:
     """Both ends agree on the one IKE_SA and the one CHILD_SA that there are, which are new ones."""
     shown: dict[str, Any] = {}
 
@@ -24,19 +78,7 @@ def took_over(lab: Lab, name: str, before: dict[str, Any], times: int = 1) -> di
         sas = [sa for sa in lab.gateway.sas() if sa.state == "ESTABLISHED"]
         return (len(sas) == len(shown["children"]) == 1 and shown["counters"]["reauths"] >= times
                 and shown["ike"]["spi_i"] == sas[0].spi_i)
-    measure.wait_until(settled, "one new IKE_SA", 10)
+    measure.wait_until(settled, "one new IKE_SA", timeout)
     assert shown["ike"]["spi_i"] != before["ike"]["spi_i"]
     assert shown["state"] == "connected"
     return shown
-
-
-@pytest.mark.parametrize("name", ["psk", "cert", "mschap"])
-def test_by_hand(lab: Lab, name: str) -> None:
-    before = connected(lab, name)
-    with no_loss(lab):
-        for times in (1, 2):
-            done = reauth(lab, name)
-            assert done.returncode == 0, json.dumps([done.stdout, done.stderr])
-            after = took_over(lab, name, before, times)
-    assert after["virtual_ips"] == before["virtual_ips"]
-    assert lab.ping("client", plan.CORP_HOST6)

@@ -22,7 +22,7 @@ _GROUPS = "modp2048-modp3072-modp4096-ecp256-ecp384-ecp521-curve25519"
 IKE: Section = {
     "version": "2", "encap": "yes", "mobike": "yes", "fragmentation": "yes", "dpd_delay": "10s", "send_certreq": "yes",
     "send_cert": "always", "unique": "no", "rekey_time": "4h", "pools": "v4, v6",
-    "local_addrs": f"{plan.GATEWAY}, {plan.GATEWAY6}",
+    "local_addrs": f"{plan.GATEWAY}, {plan.GATEWAY_SECOND}, {plan.GATEWAY6}",
     # the gateway prefers its own first proposal: a client that guesses another group pays an INVALID_KE round
     "proposals": "aes256gcm16-prfsha384-ecp384,aes256-sha256-curve25519-ecp256-modp3072-modp2048,"
                  "aes128gcm16-prfsha256-curve25519-ecp256,chacha20poly1305-prfsha256-curve25519,default",
@@ -83,6 +83,8 @@ CONNECTIONS: dict[str, Section] = {
     "rekey": _eap(rekey_time="40s", over_time="10s", rand_time="0s",
                   children=_child(rekey_time="20s", life_time="30s", rand_time="0s")),
     "reauth": _eap(rekey_time="0s", reauth_time="40s", over_time="10s", rand_time="0s"),       # RFC 4478
+    "reauthcert": _cert("server", rekey_time="0s", reauth_time="16s", over_time="8s", rand_time="0s"),
+    "nopfscert": _cert("server", children=_child(esp_proposals="aes256gcm16")),
     "childless": _eap(childless="force"),                                                      # RFC 6023
     "ppk": _eap(ppk_id=PPK_ID, ppk_required="yes"),                                            # RFC 8784
     "ppkopt": _eap(ppk_id=PPK_ID),

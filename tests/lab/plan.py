@@ -3,7 +3,7 @@
 ::
 
         192.168.1.10 wifi0 - lan0 [wifi] ext0 198.51.100.2 -.
-    [client]                                                 [mid] - [inet] - ext0 192.0.2.1 to .4 [gw]
+    [client]                                                 [mid] - [inet] - ext0 192.0.2.1 to .5 [gw]
         100.64.0.10  lte0  - lan0 [lte]  ext0 203.0.113.2 --'
 
     [gw] lan0 10.10.0.1, fd10::1 - eth0 10.10.0.80, fd10::80 [corp]
@@ -20,6 +20,7 @@ CLIENT, WIFI, LTE, MID, INET, GW, CORP = "client", "wifi", "lte", "mid", "inet",
 GATEWAY = "192.0.2.1"             # every connection of gateways.CONNECTIONS but those that name another
 GATEWAY_WRONG_NAME = "192.0.2.2"
 GATEWAY_WEAK = "192.0.2.3"
+GATEWAY_SECOND = "192.0.2.5"      # offers what GATEWAY does; clients are redirected there
 GATEWAY_NO_FRAGMENTATION = "192.0.2.4"
 GATEWAY_ABSENT = "192.0.2.99"     # nobody answers ARP: the router says host unreachable
 GATEWAY6 = "2001:db8:c0::1"

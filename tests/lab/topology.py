@@ -92,7 +92,7 @@ def _addresses(spaces: dict[str, str], v6: bool) -> Iterator[tuple[str, list[str
         yield name, lines
     gateway = ["link set ext0 up", "link set lan0 up", "link set lan1 up"]
     gateway += [f"addr add {a}/24 dev ext0" for a in (plan.GATEWAY, plan.GATEWAY_WRONG_NAME, plan.GATEWAY_WEAK,
-                                                           plan.GATEWAY_NO_FRAGMENTATION)]
+                                                      plan.GATEWAY_NO_FRAGMENTATION, plan.GATEWAY_SECOND)]
     gateway += ["addr add 10.10.0.1/24 dev lan0", "addr add 10.20.0.1/24 dev lan1",
                 "addr add fd10::1/64 dev lan0 nodad", "addr add fd10:0:0:1::1/64 dev lan1 nodad",
                 "route add default via 192.0.2.254"]

@@ -634,6 +634,9 @@ class Connection:
         further = self._tunnel.state is State.CONNECTED     # another CHILD_SA of a tunnel that is up
         self._change(self._tunnel.found(*findings).to(
             State.OFFLINE if self._cut_off else State.CONNECTED, time.time()))
+        if self._engine is not None:
+            self._engine.host_moved(self._around.clock())
+            self._drive()
         if not further:
             self._step("connected", "")
 

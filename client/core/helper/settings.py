@@ -87,7 +87,7 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         reauth=jittered(ike.reauth) if ike.renew == "reauth" else None,
         # A user's name and password may be in use on another of his devices: with these it is never known to be true,
         # and RFC 7296 §2.4 forbids it. A certificate's key is this device's.
-        initial_contact=alone and user.auth == "certificate", children=children)
+        initial_contact=alone and all(each.auth == "certificate" for each in user.rounds), children=children)
 
 
 def trusted(profile: Profile) -> str | tuple[str, ...]:

@@ -11,7 +11,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, ip_address
 from client.core.ikev2.constants import NotifyType
 from client.core.ikev2.payloads import Notify
 
-MAX_REDIRECTS = 5        # within DETECT_PERIOD, as RFC 5685 recommends (MAX_REDIRECTS, REDIRECT_LOOP_DETECT_PERIOD)
+MAX_REDIRECTS = 5        # within DETECT_PERIOD, as RFC 5685 §7 recommends (MAX_REDIRECTS, REDIRECT_LOOP_DETECT_PERIOD)
 DETECT_PERIOD = 300.0    # s
 _IPV4, _IPV6, _FQDN = 1, 2, 3
 _MAX_NAME = 253
@@ -21,7 +21,7 @@ _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWX
 def new_gateway(notify: Notify, nonce: bytes = b"") -> str | None:
     """The address or name that REDIRECT leads to; None where it cannot be followed.
 
-    ``nonce``: ours, which an unprotected REDIRECT must bring back (§4): nobody off the path can send us away.
+    ``nonce``: ours, which an unprotected REDIRECT must bring back (§3): nobody off the path can send us away.
     """
     data = notify.data
     if len(data) < 2 or len(data) < 2 + data[1] or data[2 + data[1]:] != nonce:
@@ -45,7 +45,7 @@ def redirected_from(address: str) -> Notify:
 
 
 class RedirectedAway(Exception):
-    """The answer to IKE_SA_INIT is that ``gateway`` has one; None: it may be anybody's, without our nonce (§4)."""
+    """The answer to IKE_SA_INIT is that ``gateway`` has one; None: it may be anybody's, without our nonce (§3)."""
 
     def __init__(self, gateway: str | None) -> None:
         super().__init__(gateway)

@@ -27,6 +27,7 @@ from client.core.ikev2.events import (
     Event,
     Failed,
     IkeRekeyed,
+    IpInterface,
     Path,
     PeerAuth,
     PeerVerdict,
@@ -48,6 +49,7 @@ from client.model.cause import Cause
 
 SETTLE = 10.0            # s that the next IKE_SA has for the rest of its children before the old one goes
 CIRCLE = "the gateways send us in a circle"
+_NEXT = b"next"
 _QUESTIONS = (PeerAuth, SignatureNeeded, EapReceived, PpkNeeded)
 
 
@@ -64,6 +66,8 @@ class Succession:
         self._children: dict[bytes, ChildSaInfo] = {}       # of the present one, by our inbound SPI
         self._arrived: Established | None = None            # of the next one, which has no children yet
         self._established: float | None = None              # when the present one was
+        self._addresses: tuple[IpInterface, ...] = ()       # virtual, of the present one
+        self._host_moves = False                            # to other ones: the old IKE_SA carries what it has
         self._due: dict[str, Due] = {}                      # by reason
         self._ends: dict[bytes, Due] = {}                   # of the present SAs: by inbound SPI, b"" is the IKE_SA
         self._asking: Due | None = None                     # what is being done
@@ -193,6 +197,11 @@ class Succession:
         if self._asking is not None and self._next is None:
             self._failed(cause, detail, now)
 
+    def host_moved(self, now: float) -> None:
+        """The computer uses the virtual addresses of the present IKE_SA: one with others is not needed any more."""
+        self._host_moves = False
+        self._collect(now)
+
     def follow(self, config: EngineConfig, paths: Sequence[Path], now: float) -> None:
         """After ``Redirected``, where there is no IKE_SA yet: begins anew at the other gateway."""
         self._config = config
@@ -249,9 +258,12 @@ class Succession:
     def _of_present(self, event: Event, now: float) -> None:
         match event:
             case Established():
+                self._addresses = event.virtual_ips.addresses
                 self._events.append(event)
                 self._schedule_anew(event, now)
                 return
+            case Configured():
+                self._addresses = event.virtual_ips.addresses
             case ChildInstalled():
                 self._children[event.child.spi_in] = event.child
                 self._ends.pop(event.rekeyed_spi or b"-", None)
@@ -283,6 +295,7 @@ class Succession:
         match event:
             case Established():
                 self._arrived = event
+                self._timers.set(Timer.SETTLE, _NEXT, now + SETTLE)
             case Configured() if self._arrived is not None:
                 self._arrived = replace(self._arrived, virtual_ips=event.virtual_ips)
             case ChildInstalled() if self._arrived is not None:
@@ -322,8 +335,11 @@ class Succession:
         self._config = self._next_config
         self._due, self._ends, self._blocked = {}, {}, False
         self._events.append(Reauthenticated(arrived, reason))
+        self._host_moves = arrived.virtual_ips.addresses != self._addresses
+        self._addresses = arrived.virtual_ips.addresses
         self._schedule_anew(arrived, now)
         self._of_present(first, now)
+        self._timers.cancel(Timer.SETTLE, _NEXT)
         if self._lost is not None:
             self._lost = None
             self._outbox += old.datagrams_to_send(now)
@@ -334,7 +350,7 @@ class Succession:
 
     def _retire_settled(self, now: float) -> None:
         """The old one goes once its successor has all children, or will not have them."""
-        if self._timers.get(Timer.SETTLE, b"") is not None and self._present.settled:
+        if self._timers.get(Timer.SETTLE, b"") is not None and self._present.settled and not self._host_moves:
             self._retire(now)
 
     def _retire(self, now: float) -> None:
@@ -358,6 +374,7 @@ class Succession:
 
     def _drop_next(self, now: float) -> None:
         """Not to be: the gateway is told where there is something to tell, once."""
+        self._timers.cancel(Timer.SETTLE, _NEXT)
         if self._next is not None:
             self._next.close(now)
             self._outbox += self._next.datagrams_to_send(now)
@@ -415,6 +432,9 @@ class Succession:
                 self._end(Failed(Cause.LIFETIME_EXPIRED, "nobody has authenticated anew in time"))
             case Timer.REAUTH_END:      # it is in the making: what it comes to is known soon
                 self._timers.set(Timer.REAUTH_END, b"", now + reauth.LEAST_RETRY)
+            case Timer.SETTLE if owner == _NEXT:
+                self._drop_next(now)
+                self._failed(Cause.CHILD_FAILED, "the new IKE_SA got no tunnel", now)
             case Timer.SETTLE:
                 self._retire(now)
             case Timer.LINGER_OLD:

@@ -17,7 +17,7 @@ class Timer(Enum):
     LINGER_CHILD = auto()    # a deleted CHILD_SA still receives what was in flight
     REAUTH = auto()          # owner: none, as for all below; somebody may have to be asked from now on
     REAUTH_END = auto()      # our own policy ends what was not authenticated anew
-    SETTLE = auto()          # the new IKE_SA should have all its children by now
+    SETTLE = auto()          # owner: none, the new IKE_SA should have all children; "next": it should have its first
     LINGER_OLD = auto()      # owner: request id; the children of an IKE_SA that was replaced and deleted
 
 
