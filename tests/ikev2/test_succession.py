@@ -118,6 +118,14 @@ def test_the_same_virtual_address_is_asked_for_and_no_initial_contact_sent(conne
         1, world.of(ike.Established)[0].virtual_ips.addresses[0].ip.packed)
 
 
+@pytest.mark.parametrize("true", [True, False])
+def test_initial_contact_of_the_first_ike_sa(connected: Make, true: bool) -> None:
+    """→ IKE_AUTH { …, N(INITIAL_CONTACT) } where it is true (RFC 7296 §2.4)."""
+    world = connected(initial_contact=true)
+    (state,) = world.gateway._handshakes.values()
+    assert (state["request"].notify(NotifyType.INITIAL_CONTACT) is not None) == true
+
+
 def test_again_and_again(connected: Make) -> None:
     world = connected()
     for _ in range(5):

@@ -181,3 +181,19 @@ def test_an_endpoint_is_a_value():
 @pytest.mark.parametrize("value", ["off", "on", "never"])
 def test_legacy(value):
     assert profile_from_dict(with_value("ike.legacy", value)).ike.legacy == value
+
+
+@pytest.mark.parametrize(("auth", "renew"), [("psk", "rekey"), ("certificate", "reauth"), ("eap-mschapv2", "reauth")])
+def test_who_logs_in_again_from_time_to_time(auth, renew):
+    tree = {"name": "work", "gateway": {"address": "g"}, "user": {"auth": auth, "identity": "a", "certificate": "c"}}
+    assert profile_from_dict(tree).ike.renew == renew
+    for wanted in ("rekey", "reauth"):
+        ike = profile_from_dict({**tree, "ike": {"renew": wanted, "reauth": "2h"}}).ike
+        assert (ike.renew, ike.reauth) == (wanted, 7200)
+
+
+@pytest.mark.parametrize(("key", "value"), [("renew", "never"), ("reauth", "19s"), ("reauth", "off"), ("reauth", "8d")])
+def test_what_a_new_login_cannot_be(key, value):
+    tree = {"name": "work", "gateway": {"address": "g"}, "user": {"auth": "psk", "identity": "a"}, "ike": {key: value}}
+    with pytest.raises(ProfileError, match=rf"^ike\.{key}"):
+        profile_from_dict(tree)
