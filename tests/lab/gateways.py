@@ -77,7 +77,8 @@ CONNECTIONS: dict[str, Section] = {
     "narrow": _eap(children=_child(local_ts="10.10.0.0/25, 10.20.0.0/25[6/8080]")),  # of a wider request
     "several": _eap(children={"lab": {"local_ts": "10.10.0.0/24"}, "office": {"local_ts": "10.20.0.0/24"},
                               "six": {"local_ts": "fd10::/48", "esp_proposals": "aes128gcm16-curve25519,aes128gcm16"}}),
-    "ports": _eap(children=_child(local_ts="10.10.0.0/25, 10.10.0.0/24[tcp/22], 10.20.0.0-10.20.0.40[udp/53]")),
+    # TCP and UDP by number: charon finds names in /etc/protocols, which a bare machine has not
+    "ports": _eap(children=_child(local_ts="10.10.0.0/25, 10.10.0.0/24[6/22], 10.20.0.0-10.20.0.40[17/53]")),
     "nopool": _eap(pools=""),         # no address to give: INTERNAL_ADDRESS_FAILURE
     "nopfs": _eap(children=_child(esp_proposals="aes256gcm16")),
     "rekey": _eap(rekey_time="40s", over_time="10s", rand_time="0s",
