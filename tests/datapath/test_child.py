@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from client.core.datapath.child_process import find_account
+from client.core.datapath.child_process import Nursery, find_account
 from client.core.datapath.process import MAX_RESTARTS, ProcessDataPath
 from client.model.cause import RoveError
 from tests.datapath.network import PORT, End, Pair
@@ -56,6 +56,35 @@ def test_the_child_has_no_privileges(ends: tuple[End, End]):
             kinds = sorted(re.sub(r":\[\d+\]$", "", link) for link in links.values())
             page, epoll = "/memfd:rove-datapath (deleted)", "anon_inode:[eventpoll]"
             assert kinds == sorted(["/dev/net/tun", page, epoll, "socket", "socket", "socket"])
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_child_made_ready_before_is_taken_unless_it_died(ends: tuple[End, End], killed: bool):
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        nursery = Nursery()
+        nursery.prepare(loop)
+        spare = nursery.pid
+        assert spare
+        nursery.prepare(loop)
+        assert nursery.pid == spare
+        await until(lambda: f"Uid:\t{find_account('rove-datapath')[0]}\t" in Path(f"/proc/{spare}/status").read_text())
+        if killed:
+            os.kill(spare, signal.SIGKILL)
+        path = ProcessDataPath(ends[0].tun, ends[0].sockets, Recorder(), nursery=nursery)
+        await path.start()
+        assert (path.pid == spare) is not killed
+        assert nursery.pid is None
+        nursery.prepare(loop)
+        await path.close()
+        idle = os.pidfd_open(nursery.pid or 0)
+        nursery.close()
+        loop.add_reader(idle, (gone := asyncio.Event()).set)
+        await asyncio.wait_for(gone.wait(), 5)
+        loop.remove_reader(idle)
+        os.close(idle)
 
     run(scenario())
 
@@ -175,11 +204,11 @@ def test_it_is_ready_soon(ends: tuple[End, End]):
 
 def test_a_missing_account_is_said(ends: tuple[End, End]):
     async def scenario() -> None:
-        path = ProcessDataPath(ends[0].tun, ends[0].sockets, Recorder(), user="no-such-account")
+        path = ProcessDataPath(ends[0].tun, ends[0].sockets, Recorder(), nursery=Nursery("no-such-account"))
         with pytest.raises(RoveError, match="no-such-account"):
             await path.start()
         await path.close()
-        path = ProcessDataPath(ends[0].tun, ends[0].sockets, Recorder(), user="root")
+        path = ProcessDataPath(ends[0].tun, ends[0].sockets, Recorder(), nursery=Nursery("root"))
         with pytest.raises(RoveError, match="root"):
             await path.start()
         await path.close()

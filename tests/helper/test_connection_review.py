@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from client.core.datapath.base import DataPathStats
+from client.core.datapath.child_process import Nursery
 from client.core.helper import connection as module
 from client.core.helper.agents import Prepared
 from client.core.helper.connection import Connection, Surroundings
@@ -183,7 +184,8 @@ def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., No
 @pytest.fixture
 def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     surface = Surface(Responder(GATEWAY, seeded("gateway"), Behaviour()))
-    monkeypatch.setattr(module, "Transport", lambda _interface, _mark, callbacks: FakeTransport(surface, callbacks))
+    monkeypatch.setattr(module, "Transport",
+                        lambda _interface, _mark, callbacks, _nursery: FakeTransport(surface, callbacks))
     monkeypatch.setattr(module, "candidate_paths", lambda _gateways, _mark: surface.candidates)
     monkeypatch.setattr(module, "BACK_OFF", (0.01, 0.05))
 
@@ -193,7 +195,7 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     monkeypatch.setattr(module, "resolve", resolve)
     agent: Any = FakeAgent(surface)
     connection = Connection(PROFILE, agent, 0.0, Surroundings(
-        FakeHost(surface), surface.events.append, lambda _level, _text: None, 0, "rove0", 1,
+        FakeHost(surface), surface.events.append, lambda _level, _text: None, Nursery(), 0, "rove0", 1,
         clock=surface.now, random=seeded("client")))
     return Rig(surface, connection)
 

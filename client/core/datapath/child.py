@@ -1,20 +1,21 @@
 """The data path's process: ``python -m client.core.datapath.child``, started by child_process.py and by nothing else.
 
 Everything is imported before the privileges go, since afterwards the files may not be readable. The arguments are
-numbers: uid, gid, the parent's pid, and the descriptors of the TUN device, the control channel, the shared page and
-the UDP sockets.
+numbers: uid, gid, the parent's pid, and the control channel's descriptor. Over that come the descriptors of the TUN
+device, the shared page and the UDP sockets, once there is a connection to carry.
 """
 
 import os
+import select
 import socket
 import sys
 import time
 from collections import deque
 
-from client.core.datapath.control import MAX_MESSAGE, ControlError, decode, encode
+from client.core.datapath.control import BEGIN, MAX_MESSAGE, ControlError, decode, encode
 from client.core.datapath.messages import Checkpoint, HardExpired, Message, Reached, Ready, SoftExpired
 from client.core.datapath.page import MAX_SAS, Page
-from client.core.datapath.privileges import PrivilegeError, close_all_but, drop_privileges
+from client.core.datapath.privileges import MAX_FILES, PrivilegeError, close_all_but, drop_privileges
 from client.core.datapath.python import PacketLoop
 
 _MAX_CONTROL_BATCH = 16
@@ -23,15 +24,20 @@ _IDLE = 3600.0  # seconds; nothing is due then, epoll merely wants a number
 
 def main(argv: list[str] | None = None) -> int:
     """Carry packets until roved closes the control channel. Exit status: 0 closed, 1 refused to run, 2 bad control."""
-    numbers = [int(argument) for argument in (sys.argv[1:] if argv is None else argv)]
-    (uid, gid, parent, tun, control_fd, page), udp = numbers[:6], numbers[6:]
-    close_all_but([tun, control_fd, page, *udp])
+    uid, gid, parent, control_fd = map(int, sys.argv[1:] if argv is None else argv)
+    close_all_but([control_fd])
     try:
         drop_privileges(uid, gid, parent)
     except PrivilegeError as error:
         print(f"rove-datapath: {error}", file=sys.stderr)
         return 1
-    teller = _Teller(socket.socket(fileno=control_fd))
+    control = socket.socket(fileno=control_fd)
+    select.select([control], [], [])
+    said, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, MAX_FILES)
+    if said != BEGIN:
+        return 2 if said else 0
+    tun, page, *udp = descriptors
+    teller = _Teller(control)
     shared = Page(page)
     os.close(page)
     loop = PacketLoop(

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from client.core.datapath.control import MAX_MESSAGE, ControlError, decode, encode
+from client.core.datapath.control import BEGIN, MAX_MESSAGE, ControlError, decode, encode
 from client.core.datapath.messages import Message
 from client.model.cause import Cause, RoveError
 
@@ -37,34 +37,25 @@ def find_account(user: str) -> tuple[int, int]:
 
 
 class ChildProcess:
-    """One run of the data path. ``on_message`` and ``on_exit`` are called in ``loop``; ``on_exit`` once, at the end."""
+    """One run of the data path: imports, gives up its privileges and waits for ``begin``."""
 
-    def __init__(
-        self,
-        descriptors: tuple[int, int, Sequence[int]],
-        account: tuple[int, int],
-        loop: asyncio.AbstractEventLoop,
-        on_message: Callable[[Message], None],
-        on_exit: Callable[[str], None],
-    ) -> None:
-        """``descriptors``: TUN, page, UDP sockets. Raises OSError when no process can be started."""
+    def __init__(self, account: tuple[int, int], loop: asyncio.AbstractEventLoop) -> None:
+        """Raises OSError when no process can be started."""
         self._loop = loop
-        self._on_message = on_message
-        self._on_exit = on_exit
+        self._on_message: Callable[[Message], None] | None = None
+        self._on_exit: Callable[[str], None] | None = None
         self._reason = ""
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             for end in (self._control, theirs):
                 end.setblocking(False)
                 end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _CONTROL_BUFFER)
-            tun, page, udp = descriptors
-            passed = (tun, theirs.fileno(), page, *udp)
-            numbers = (*account, os.getpid(), *passed)
+            numbers = (*account, os.getpid(), theirs.fileno())
             self._process = subprocess.Popen(
                 [sys.executable, "-S", "-P", "-m", _MODULE, *map(str, numbers)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                pass_fds=passed,
+                pass_fds=(theirs.fileno(),),
                 start_new_session=True,
                 cwd="/",
                 env={"PYTHONPATH": _import_path(), "LC_ALL": "C.UTF-8"},
@@ -73,6 +64,24 @@ class ChildProcess:
         self._pidfd = os.pidfd_open(self.pid)
         loop.add_reader(self._control.fileno(), self._read)
         loop.add_reader(self._pidfd, self._exited)
+
+    @property
+    def alive(self) -> bool:
+        return self._process.returncode is None and self._control.fileno() >= 0
+
+    def begin(
+        self,
+        descriptors: tuple[int, int, Sequence[int]],
+        on_message: Callable[[Message], None],
+        on_exit: Callable[[str], None],
+    ) -> None:
+        """``descriptors``: TUN, page, UDP sockets. Both are called in the loop; ``on_exit`` once, at the end.
+
+        Raises OSError when it cannot be told.
+        """
+        tun, page, udp = descriptors
+        socket.send_fds(self._control, [BEGIN], [tun, page, *udp])
+        self._on_message, self._on_exit = on_message, on_exit
 
     def send(self, message: Message) -> None:
         """A child that does not listen is ended, and ``on_exit`` follows. Raises ControlError."""
@@ -102,7 +111,7 @@ class ChildProcess:
             except (OSError, ControlError):
                 self.kill("it broke the control protocol")
                 message = None
-            if message is None:
+            if message is None or self._on_message is None:     # one that waits has nothing to say
                 self.hang_up()
                 return
             self._on_message(message)
@@ -117,7 +126,63 @@ class ChildProcess:
         if self._control.fileno() >= 0:
             self._read()  # its last words
         self.hang_up()
-        self._on_exit(self._reason or f"it ended with status {self._process.returncode}")
+        if self._on_exit is not None:
+            self._on_exit(self._reason or f"it ended with status {self._process.returncode}")
+
+
+class Nursery:
+    """Keeps one child ready: starting Python and importing take 0.1 s, which no connection should wait for."""
+
+    def __init__(self, user: str = DEFAULT_USER) -> None:
+        self._user = user
+        self._spare: ChildProcess | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The spare one's."""
+        return self._spare.pid if self._spare else None
+
+    def begin(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        descriptors: tuple[int, int, Sequence[int]],
+        on_message: Callable[[Message], None],
+        on_exit: Callable[[str], None],
+    ) -> ChildProcess:
+        """The spare one, or a new one. Raises RoveError when none can be started."""
+        spare, self._spare = self._spare, None
+        if spare is not None and spare.alive:
+            try:
+                spare.begin(descriptors, on_message, on_exit)
+            except OSError:     # it has just died
+                spare.hang_up()
+            else:
+                return spare
+        child = self._start(loop)
+        try:
+            child.begin(descriptors, on_message, on_exit)
+        except OSError as error:
+            child.kill("it does not take messages")
+            raise RoveError(Cause.HOST_SETUP, f"the data path cannot be told to begin: {error}") from error
+        return child
+
+    def prepare(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Idempotent. What fails here fails again in ``begin``, where somebody is to be told."""
+        if self._spare is None or not self._spare.alive:
+            with contextlib.suppress(RoveError):
+                self._spare = self._start(loop)
+
+    def close(self) -> None:
+        """The spare one ends; children that were taken are their owners'."""
+        if self._spare is not None:
+            self._spare.hang_up()
+            self._spare = None
+
+    def _start(self, loop: asyncio.AbstractEventLoop) -> ChildProcess:
+        try:
+            return ChildProcess(find_account(self._user), loop)
+        except OSError as error:
+            raise RoveError(Cause.HOST_SETUP, f"the data path cannot be started: {error}") from error
 
 
 def _import_path() -> str:

@@ -27,6 +27,7 @@ from client.core.datapath.messages import (
 )
 from client.model.endpoint import Endpoint
 
+BEGIN = b"begin"  # comes with the descriptors, before the first message
 MAX_MESSAGE = 0x1_1000  # a UDP datagram and a little more
 
 

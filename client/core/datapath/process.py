@@ -20,7 +20,7 @@ from client.core.datapath.base import (
     OutboundSa,
     SaStats,
 )
-from client.core.datapath.child_process import DEFAULT_USER, ChildProcess, find_account
+from client.core.datapath.child_process import ChildProcess, Nursery
 from client.core.datapath.control import encode
 from client.core.datapath.early import EarlyIke
 from client.core.datapath.messages import (
@@ -63,13 +63,13 @@ class ProcessDataPath:
         sockets: Sequence[socket.socket],
         listener: DataPathListener,
         loop: asyncio.AbstractEventLoop | None = None,
-        user: str = DEFAULT_USER,
+        nursery: Nursery | None = None,
     ) -> None:
         self._tun = tun_fd
         self._sockets = {sock.family: sock for sock in sockets}
         self._listener = listener
         self._loop = loop
-        self._user = user
+        self._nursery = nursery or Nursery()
         self._inbound: dict[bytes, tuple[int, InboundSa]] = {}
         self._outbound: dict[bytes, tuple[int, OutboundSa]] = {}
         self._free = deque(range(MAX_SAS))  # a slot rests as long as possible before it is used again
@@ -188,12 +188,7 @@ class ProcessDataPath:
     def _spawn(self) -> None:
         assert self._loop is not None
         descriptors = (self._tun, self._page_fd, [sock.fileno() for sock in self._sockets.values()])
-        try:
-            self._child = ChildProcess(
-                descriptors, find_account(self._user), self._loop, self._on_message, self._on_exit
-            )
-        except OSError as error:
-            raise RoveError(Cause.HOST_SETUP, f"the data path cannot be started: {error}") from error
+        self._child = self._nursery.begin(self._loop, descriptors, self._on_message, self._on_exit)
         self._ready_timer = self._loop.call_later(READY_TIMEOUT, self._child.kill, "it was not ready in time")
         for slot, inbound in self._inbound.values():
             self._say(InstallInbound(slot, min(self._seq(slot), _last_seq(inbound)), inbound))
@@ -256,12 +251,13 @@ class ProcessDataPath:
             self._ready_timer.cancel()
         if self._closing:
             return
-        if self._ready and not self._ready.done():
-            self._ready.set_exception(RoveError(Cause.HOST_SETUP, f"the data path did not start: {reason}"))
+        starting = self._ready is not None and not self._ready.done()
+        if starting and self._deaths:   # the first may have died unseen while it was a spare
+            self._fail(f"the data path did not start: {reason}")
             return
         now = self._loop.time()
         if len(self._deaths) == MAX_RESTARTS and now - self._deaths[0] < RESTART_WINDOW:
-            self._listener.data_path_failed(reason)
+            self._fail(reason)
             return
         self._deaths.append(now)
         self._epoch += 1
@@ -269,7 +265,14 @@ class ProcessDataPath:
         try:
             self._spawn()
         except RoveError as error:
-            self._listener.data_path_failed(error.detail)
+            self._fail(error.detail)
+
+    def _fail(self, reason: str) -> None:
+        """``start`` says it, or, once that is over, the listener hears it."""
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_exception(RoveError(Cause.HOST_SETUP, reason))
+        else:
+            self._listener.data_path_failed(reason)
 
     def _say(self, message: Message) -> None:
         """Without a child nothing is lost: ``_spawn`` says it all."""

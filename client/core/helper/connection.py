@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
 from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa, trusted
 from client.core.helper.transport import Callbacks, Transport
@@ -58,6 +59,7 @@ class Surroundings:
     host: HostPort
     event: Callable[[dict[str, Any]], None]
     log: Callable[[str, str], None]
+    nursery: Nursery
     index: int
     interface: str
     mark: int
@@ -318,7 +320,7 @@ class Connection:
         self._transport = Transport(self._around.interface, self._around.mark, Callbacks(
             self._datagram, self._refused, self._expired,
             lambda: self._around.log("warning", "the data path died and was restarted with its SAs"),
-            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}"))))
+            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}"))), self._around.nursery)
         task = asyncio.get_running_loop().create_task(self._transport.start())
         self._jobs.add(task)
         task.add_done_callback(self._started_or_not)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession
 from client.core.helper.connection import Connection, Surroundings
 from client.core.helper.log import LogBook
@@ -24,10 +25,12 @@ class Manager:
         self._log = log
         self._on_event = on_event
         self._connections: dict[tuple[Owner, str], tuple[Connection, int, Profile]] = {}
+        self._nursery = Nursery()
         self._monitor = NetworkMonitor(self._network_changed, self._network_stirs)
 
     async def start(self) -> None:
         await self._monitor.start()
+        self._nursery.prepare(asyncio.get_running_loop())
 
     async def connect(self, owner: Owner, profile: Profile, agent: AgentSession, deadline: float) -> None:
         if self.is_active(owner, profile.name):
@@ -41,7 +44,7 @@ class Manager:
         name = profile.name
         connection = Connection(profile, agent, deadline, Surroundings(
             host=self._host, event=lambda document: self._on_event(owner, {"connection": name, **document}),
-            log=lambda level, text: self._log.write(owner, name, level, text),
+            log=lambda level, text: self._log.write(owner, name, level, text), nursery=self._nursery,
             index=index, interface=interface_name(index), mark=mark(index), alone=lambda: self._is_alone(profile)))
         self._connections[owner, name] = (connection, index, profile)
         connection.start()
@@ -79,6 +82,7 @@ class Manager:
 
     async def shutdown(self) -> None:
         self._monitor.close()
+        self._nursery.close()
         await asyncio.gather(*(entry[0].disconnect() for entry in self._connections.values()))
 
     def _network_stirs(self) -> bool:

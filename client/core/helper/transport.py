@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from client.core.datapath.base import DataPathEndpoint, DataPathStats
+from client.core.datapath.child_process import Nursery
 from client.core.datapath.process import ProcessDataPath
 from client.core.ikev2.events import Datagram, Path
 from client.core.platform.sockets import (
@@ -23,6 +24,7 @@ from client.core.platform.tun import open_tun
 from client.model.endpoint import Endpoint
 
 NAT_KEEPALIVE = 20.0     # s (RFC 3948 §4)
+SPARE_AFTER = 2.0        # s: the next connection's data path is made ready when this one's log-in is over
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Callbacks:
 class Transport:
     """Opened for one connection; ``close`` gives everything back."""
 
-    def __init__(self, interface: str, mark: int, callbacks: Callbacks) -> None:
+    def __init__(self, interface: str, mark: int, callbacks: Callbacks, nursery: Nursery) -> None:
         self._loop = asyncio.get_running_loop()
         self._callbacks = callbacks
         self._closed = False
@@ -49,13 +51,15 @@ class Transport:
         except BaseException:
             os.close(self._tun)
             raise
-        self.data_path = ProcessDataPath(self._tun, self._sockets.nat, self)
+        self.data_path = ProcessDataPath(self._tun, self._sockets.nat, self, nursery=nursery)
+        self._nursery = nursery
         for sock in self._sockets.ike:
             self._loop.add_reader(sock.fileno(), self._readable, sock)
 
     async def start(self) -> None:
         """Raises RoveError when the data path does not come up."""
         await self.data_path.start()
+        self._loop.call_later(SPARE_AFTER, self._nursery.prepare, self._loop)
 
     def path(self, interface: str, local: str, gateway: str) -> Path:
         """The path of an uplink, with the ports that our sockets really have."""
