@@ -114,8 +114,8 @@ class VpnClient:
             self._owner = (await self._reply("Subscribe")).sender or ""
         finally:
             self._early = None
-        for message in early:           # they came after the reply, but before we were told of it
-            self._on_message(message)
+            for message in early:       # they came after the reply, but before we were told of it
+                self._on_message(message)
 
     async def unsubscribe(self) -> None:
         self._owner = ""

@@ -73,7 +73,7 @@ def test_a_certificate_profile():
     tree = with_values(type="ikev2-cert", local={"id": "alice@example.org", "p12": bundle})
     result = imported(tree, name="work")
     profile = parse_profile(result.profile_toml)
-    assert (profile.user.auth, profile.user.certificate, profile.user.ike_identity) == (
+    assert (profile.user.auth, profile.user.certificate, profile.user.rounds[0].ike_identity) == (
         "certificate", "work.p12", "alice@example.org")
     assert [(file.name, file.data) for file in result.credentials] == [("work.p12", b"\x30bundle")]
     assert "bundle" not in repr(result)

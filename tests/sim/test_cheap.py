@@ -74,6 +74,6 @@ def test_the_methods_secrets_differ() -> None:
     assert ours.derive(theirs.public) == theirs.derive(ours.public)
     assert ours.derive(cheap.generate(20, seeded(2)).public) != ours.derive(theirs.public)
     with pytest.raises(kex.KexError):
-        cheap.generate(2, seeded(3))
+        cheap.generate(1, seeded(3))        # MODP-768: never there
     with pytest.raises(kex.KexError):
         ours.derive(bytes(64))
