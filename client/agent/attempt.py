@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from client.agent.keys import Credential
+from client.agent.keys import Credential, SoftwareSigner
 from client.core.eap.mschapv2 import MsChapV2
 from client.core.eap.packet import EapCode, EapType
 from client.core.eap.peer import EapPeer
@@ -75,6 +75,8 @@ class Attempt:
 
     def rehearse(self) -> None:
         """What a method does for the first time takes milliseconds: while IKE_SA_INIT is on its way they are free."""
+        if self.credential is not None and isinstance(self.credential.signer, SoftwareSigner):
+            self.credential.signer.rehearse()
         if self.eaps:
             MsChapV2("", "rehearsal", bytes(16)).process(REHEARSAL)
 
