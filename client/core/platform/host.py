@@ -55,11 +55,11 @@ class Host:
         configs = {**self._configs, config.index: config}
         self._configs = configs
         settings, findings = dns_settings(config)
-        hold_sysctls()
         filtering = asyncio.create_task(self._follow_filter())
         try:
             with Netlink() as netlink:
                 interface = establish(netlink, config)
+            hold_sysctls()      # after what lets packets out: replies take a round trip, saving takes milliseconds
             if settings is not None:
                 findings += await self._dns.apply(config.index, interface, settings)
             else:
