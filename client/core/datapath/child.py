@@ -17,6 +17,7 @@ from client.core.datapath.messages import Checkpoint, HardExpired, Message, Reac
 from client.core.datapath.page import MAX_SAS, Page
 from client.core.datapath.privileges import MAX_FILES, PrivilegeError, close_all_but, drop_privileges
 from client.core.datapath.python import PacketLoop
+from client.core.esp.packet import make_sealer
 
 _MAX_CONTROL_BATCH = 16
 _IDLE = 3600.0  # seconds; nothing is due then, epoll merely wants a number
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"rove-datapath: {error}", file=sys.stderr)
         return 1
     control = socket.socket(fileno=control_fd)
+    _rehearse()
     select.select([control], [], [])
     said, descriptors, _, _ = socket.recv_fds(control, MAX_MESSAGE, MAX_FILES)
     if said != BEGIN:
@@ -59,6 +61,11 @@ def main(argv: list[str] | None = None) -> int:
     except (BrokenPipeError, ConnectionResetError):
         pass  # roved died while we were telling it something
     return 0
+
+
+def _rehearse() -> None:
+    """The library's first AEAD takes 1.5 ms, while nobody waits yet."""
+    make_sealer("aes256gcm16", bytes(4), bytes(36), b"", 0, os.urandom).seal(bytes(64), socket.IPPROTO_IPIP, 1)
 
 
 class _Teller:
