@@ -6,24 +6,21 @@ tunnel's addresses and routes to the host. What may be retried says the Cause, n
 
 import asyncio
 import contextlib
-import hmac
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
-from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa, trusted
+from client.core.helper.answers import Answer, Answers
+from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa
 from client.core.helper.transport import Callbacks, Transport
-from client.core.helper.tunnel import FINDINGS, Tunnel, describe, step
+from client.core.helper.tunnel import Tunnel, describe, step
 from client.core.ikev2 import events as ike
-from client.core.ikev2.constants import AuthMethod
 from client.core.ikev2.reauth import FORGEABLE
 from client.core.ikev2.succession import Succession
-from client.core.pki.trust import verify_gateway
 from client.core.platform.host import HostConfig
 from client.core.platform.netmon import NetworkChange
 from client.core.platform.paths import candidate_paths
@@ -38,7 +35,6 @@ PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
 BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)   # s between attempts; each ± 20 %
 LASTING = 60.0                    # s: a connection that held so long begins the waits between attempts anew
 SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
-EAP_TIMEOUT = 120.0               # s: a method may ask the user in between
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
 _SILENCE = (Cause.GATEWAY_SILENT, Cause.LOGIN_UNANSWERED)
@@ -74,6 +70,7 @@ class Connection:
     def __init__(self, profile: Profile, agent: AgentSession, timeout: float, around: Surroundings) -> None:
         self._profile = profile
         self._agent = agent
+        self._answers = Answers(profile, agent, self._found)
         self._timeout = timeout
         self._around = around
         self._tunnel = Tunnel(profile.name, profile.gateway.identity, State.CONNECTING, time.time())
@@ -461,13 +458,13 @@ class Connection:
         self._tunnel = step(self._tunnel, event, time.time(), offset)
         match event:
             case ike.PeerAuth():
-                self._ask(event.request_id, self._judge(event))
+                self._ask(event.request_id, self._answers.judge(event))
             case ike.SignatureNeeded():
-                self._ask(event.request_id, self._sign(event))
+                self._ask(event.request_id, self._answers.sign(event))
             case ike.EapReceived():
-                self._ask(event.request_id, self._eap(event))
+                self._ask(event.request_id, self._answers.eap(event))
             case ike.PpkNeeded():
-                self._ask(event.request_id, self._mix_ppk(event))
+                self._ask(event.request_id, self._answers.mix_ppk(event))
             case ike.Progress():
                 self._childless |= event.step == "childless-only"
                 self._step(event.step, event.detail)
@@ -514,6 +511,9 @@ class Connection:
             case ike.Closed():
                 self._finish(None)
 
+    def _found(self, finding: Finding) -> None:
+        self._tunnel = self._tunnel.found(finding)
+
     def _finish(self, error: RoveError | None) -> None:
         if self._over is not None and not self._over.done():
             if error is None:
@@ -546,7 +546,7 @@ class Connection:
 
     # --- questions to people and to the certificate store ---
 
-    def _ask(self, request_id: int, answer: Coroutine[Any, Any, Callable[[Succession, float], None]]) -> None:
+    def _ask(self, request_id: int, answer: Coroutine[Any, Any, Answer]) -> None:
         engine = self._engine
 
         async def run() -> None:
@@ -570,49 +570,6 @@ class Connection:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             self._finish(error if isinstance(error, RoveError) else RoveError(Cause.INTERNAL, repr(error)))
-
-    async def _judge(self, event: ike.PeerAuth) -> Callable[[Succession, float], None]:
-        verdict = ike.PeerVerdict()
-        try:
-            user = self._profile.user
-            # Beside other ways to log in a shared key may prove the gateway or not; alone it must.
-            if user.auth == "psk" or (user.has("psk") and event.method == AuthMethod.SHARED_KEY):
-                await self._judge_psk(event)
-            else:
-                with_sha1 = verify_gateway(
-                    event.certificates, trusted(self._profile), event.id_type, event.id_data,
-                    self._profile.gateway.identity, datetime.now(UTC), event.method, event.auth_data, event.octets,
-                    sha1=self._profile.ike.legacy != "never")
-                if with_sha1:
-                    self._tunnel = self._tunnel.found(Finding("gateway-sha1", FINDINGS["gateway-sha1"]))
-        except RoveError as error:
-            verdict = ike.PeerVerdict(error.cause, error.detail)
-        return lambda engine, now: engine.provide_peer_verdict(event.request_id, verdict, now)
-
-    async def _judge_psk(self, event: ike.PeerAuth) -> None:
-        if event.method != AuthMethod.SHARED_KEY:
-            raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, "the gateway does not use the shared key")
-        expected = await self._agent.psk_auth(event.prf, event.octets)
-        if not hmac.compare_digest(expected, event.auth_data):
-            raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, "the gateway does not know the shared key")
-
-    async def _sign(self, event: ike.SignatureNeeded) -> Callable[[Succession, float], None]:
-        if event.algorithm == "psk":
-            octets = event.ike_sa_init + event.nonce_r + event.maced_id + event.int_auth
-            signature = await self._agent.psk_auth(event.prf, octets)
-        else:
-            signature = await self._agent.sign_ike_auth(
-                event.ike_sa_init, event.nonce_r, event.maced_id, event.int_auth, event.algorithm)
-        return lambda engine, now: engine.provide_signature(event.request_id, signature, now)
-
-    async def _eap(self, event: ike.EapReceived) -> Callable[[Succession, float], None]:
-        answer = await self._agent.eap(event.packet, EAP_TIMEOUT)
-        reply = ike.EapReply(answer.response, answer.msk)
-        return lambda engine, now: engine.provide_eap(event.request_id, reply, now)
-
-    async def _mix_ppk(self, event: ike.PpkNeeded) -> Callable[[Succession, float], None]:
-        keys = await self._agent.ppk_mix(event.prf, event.sk_d, event.sk_pi, event.sk_pr)
-        return lambda engine, now: engine.provide_ppk(event.request_id, keys, now)
 
     # --- the host ---
 
