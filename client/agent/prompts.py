@@ -3,6 +3,8 @@
 import asyncio
 import os
 import termios
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Protocol
 
@@ -12,6 +14,9 @@ MAX_LINES = 16
 
 class PromptKind(Enum):
     PASSWORD = "password"  # noqa: S105 - a kind, not one
+    NEW_PASSWORD = "new-password"  # noqa: S105
+    CHALLENGE = "challenge"     # the gateway asks in its own words: one-time and token codes
+    PIN = "pin"
     PSK = "psk"
     PPK = "ppk"
     PASSPHRASE = "passphrase"  # noqa: S105
@@ -25,14 +30,50 @@ class SecretUsedUp(PromptCancelled):
     """Nobody is there to be asked again: the one secret given beforehand has been used."""
 
 
-class Prompter(Protocol):
-    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None,
-                     again: bool = False) -> str:
-        """Asks for one secret; cancelling the task takes the prompt away. Raises PromptCancelled.
+@dataclass(frozen=True)
+class Question:
+    """``text`` is ours, one line; ``gateway_words`` (printable, bounded) must be shown as the gateway's.
 
-        ``text`` is ours; ``gateway_words`` (printable, bounded) must be shown as the gateway's. ``again``: the
-        last answer was refused.
-        """
+    ``again``: the last answer was refused, and the same one must not be given again unasked. ``tries_left`` of a PIN,
+    where the token says. ``deadline``: Unix time after which nobody waits for the answer. ``may_remember``: the
+    answer's ``remember`` is heeded.
+    """
+
+    kind: PromptKind
+    text: str
+    profile: str = ""
+    gateway_words: str = ""
+    again: bool = False
+    tries_left: int | None = None
+    deadline: float | None = None
+    may_remember: bool = False
+
+
+@dataclass(frozen=True)
+class Answer:
+    """``remember``: the user wants it kept in the session's keyring."""
+
+    text: str = field(repr=False)
+    remember: bool = False
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One of several: ``label`` tells them apart, ``detail`` is what else is known, one line each."""
+
+    label: str
+    detail: str = ""
+
+
+class Prompter(Protocol):
+    """Cancelling the task takes the prompt away."""
+
+    async def secret(self, question: Question) -> Answer:
+        """Asks for one secret. Raises PromptCancelled."""
+        ...
+
+    async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
+        """Which one → its index. Raises PromptCancelled."""
         ...
 
 
@@ -43,15 +84,26 @@ class TerminalPrompter:
         self._path = path
         self._busy = asyncio.Lock()
 
-    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None,
-                     again: bool = False) -> str:
+    async def secret(self, question: Question) -> Answer:
+        words = f"The gateway says: {question.gateway_words}\n" if question.gateway_words else ""
+        return Answer(await self._ask(f"{words}{question.text}: ", echo=False))
+
+    async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
+        lines = "".join(f"  {number}  {one.label}{f' ({one.detail})' if one.detail else ''}\n"
+                        for number, one in enumerate(choices, 1))
+        answer = await self._ask(f"{text}\n{lines}Number: ", echo=True)
+        if not answer.isascii() or not answer.isdecimal() or not 1 <= int(answer[:9]) <= len(choices):
+            raise PromptCancelled("the answer is none of the numbers")
+        return int(answer) - 1
+
+    async def _ask(self, text: str, *, echo: bool) -> str:
         async with self._busy:
             try:
                 terminal = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
             except OSError as error:
                 raise PromptCancelled("there is no terminal to ask on") from error
             try:
-                return await _ask(terminal, text, gateway_words)
+                return await _ask(terminal, text, echo)
             except (OSError, termios.error) as error:
                 raise PromptCancelled("the terminal went away") from error
             finally:
@@ -70,13 +122,13 @@ class FdPrompter:
         self._answered: set[tuple[PromptKind, str]] = set()
         self._reading = asyncio.Lock()
 
-    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None,
-                     again: bool = False) -> str:
+    async def secret(self, question: Question) -> Answer:
+        asked = (question.kind, question.text)
         async with self._reading:
-            if again or self._fd is None or (kind, text) in self._answered:
+            if question.again or self._fd is None or asked in self._answered:
                 raise SecretUsedUp("the secret from the file descriptor has been used")
             first = not self._answered
-            self._answered.add((kind, text))
+            self._answered.add(asked)
             try:
                 line = await _read_line(self._fd)
             except BaseException:
@@ -85,8 +137,11 @@ class FdPrompter:
             if not line.endswith(b"\n") or len(self._answered) == MAX_LINES:
                 self._close()
             if not line and not first:
-                raise SecretUsedUp(f"the file descriptor has no line for this: {text}")
-            return _decoded(line)
+                raise SecretUsedUp(f"the file descriptor has no line for this: {question.text}")
+            return Answer(_decoded(line))
+
+    async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
+        raise PromptCancelled("nobody is there to choose")
 
     def _close(self) -> None:
         fd, self._fd = self._fd, None
@@ -94,14 +149,13 @@ class FdPrompter:
             os.close(fd)
 
 
-async def _ask(terminal: int, text: str, gateway_words: str | None) -> str:
+async def _ask(terminal: int, text: str, echo: bool) -> str:
     before = termios.tcgetattr(terminal)
     quiet = list(before)
-    quiet[3] = quiet[3] & ~termios.ECHO | termios.ICANON
+    quiet[3] = (quiet[3] if echo else quiet[3] & ~termios.ECHO) | termios.ICANON
     termios.tcsetattr(terminal, termios.TCSAFLUSH, quiet)   # what was typed before the question is not the answer
     try:
-        words = f"The gateway says: {gateway_words}\n" if gateway_words else ""
-        os.write(terminal, f"{words}{text}: ".encode())
+        os.write(terminal, text.encode())
         line = b""
         while not line.endswith(b"\n"):
             await _readable(terminal)

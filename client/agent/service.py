@@ -26,7 +26,7 @@ from client.agent.attempt import (
 from client.agent.credentials import stored_file
 from client.agent.keys import load_credential
 from client.agent.limits import check_ppk_request, check_psk_request, check_signature_request
-from client.agent.prompts import PromptCancelled, Prompter, PromptKind, SecretUsedUp
+from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp
 from client.core.eap.packet import EapError
 from client.core.ikev2 import auth
 from client.model.cause import Cause, Finding, RoveError
@@ -198,16 +198,19 @@ class AgentService:
             del self._refusals[profile.name]
         before = f"The last one was refused: {why}. " if again else ""
         async with self._asking:
-            return await self._prompter.secret(kind, f"{before}{what} for {profile.name}",
-                                               gateway_words=words if again and words else None, again=again)
+            answer = await self._prompter.secret(Question(
+                kind, f"{before}{what} for {profile.name}", profile.name, words if again else "", again))
+        return answer.text
 
     async def _load(self, attempt: Attempt) -> None:
         profile = attempt.profile
 
         async def ask() -> str:
             async with self._asking:
-                return await self._prompter.secret(
-                    PromptKind.PASSPHRASE, f"Passphrase of {profile.user.certificate} for {profile.name}")
+                answer = await self._prompter.secret(Question(
+                    PromptKind.PASSPHRASE, f"Passphrase of {profile.user.certificate} for {profile.name}",
+                    profile.name))
+            return answer.text
 
         key = self._credential_path(profile.name, profile.user.key) if profile.user.key else None
         attempt.credential = await load_credential(

@@ -1,9 +1,10 @@
 """What the agent's tests share: profiles, a prompter that answers from a list, an IKE_SA_INIT message."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from client.agent.prompts import PromptCancelled, PromptKind
+from client.agent.prompts import Answer, Choice, PromptCancelled, Question
 
 EAP_PROFILE = """
 name = "work"
@@ -22,14 +23,16 @@ class Answers:
     """A Prompter; None stands for a user who never answers, an exception for one who refuses."""
 
     answers: list[str | Exception | None]
-    asked: list[tuple[PromptKind, str, str | None]] = field(default_factory=list)
+    asked: list[Question] = field(default_factory=list)
     open: int = 0
     shown: asyncio.Event = field(default_factory=asyncio.Event)
     withdrawn: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def secret(self, kind: PromptKind, text: str, *, gateway_words: str | None = None,
-                     again: bool = False) -> str:
-        self.asked.append((kind, text, gateway_words))
+    async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
+        raise PromptCancelled("nobody chooses")
+
+    async def secret(self, question: Question) -> Answer:
+        self.asked.append(question)
         answer = self.answers.pop(0) if self.answers else PromptCancelled("nobody")
         if isinstance(answer, Exception):
             raise answer
@@ -42,7 +45,7 @@ class Answers:
                 self.open -= 1
                 self.withdrawn.set()
         assert answer is not None
-        return answer
+        return Answer(answer)
 
 
 def ike_sa_init(*, flags: int = 0x08, exchange: int = 34, spi_r: bytes = bytes(8), message_id: int = 0,

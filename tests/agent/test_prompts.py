@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from client.agent.prompts import MAX_LINES, FdPrompter, PromptCancelled, PromptKind, SecretUsedUp, TerminalPrompter
+from client.agent.prompts import (
+    MAX_LINES,
+    Choice,
+    FdPrompter,
+    PromptCancelled,
+    Prompter,
+    PromptKind,
+    Question,
+    SecretUsedUp,
+    TerminalPrompter,
+)
 
 
 @pytest.fixture
@@ -28,17 +38,21 @@ def echoing(path: str) -> bool:
         os.close(fd)
 
 
-async def question(master: int) -> str:
-    """What the terminal shows, up to the colon after which the user types."""
+async def question(master: int, end: bytes = b": ") -> str:
+    """What the terminal shows, up to where the user types."""
     shown = b""
     async with asyncio.timeout(5):
-        while not shown.endswith(b": "):
+        while not shown.endswith(end):
             shown += await asyncio.to_thread(os.read, master, 4096)
     return shown.decode()
 
 
-async def ask(path: str, words: str | None = None) -> str:
-    return await TerminalPrompter(path).secret(PromptKind.PASSWORD, "Password of alice", gateway_words=words)
+async def ask(path: str, words: str = "") -> str:
+    return await answer_of(TerminalPrompter(path), PromptKind.PASSWORD, "Password of alice", words=words)
+
+
+async def answer_of(prompter: Prompter, kind: PromptKind, text: str, *, words: str = "", again: bool = False) -> str:
+    return (await prompter.secret(Question(kind, text, gateway_words=words, again=again))).text
 
 
 def test_a_password_is_read_without_echo(terminal: tuple[int, str]) -> None:
@@ -83,6 +97,24 @@ def test_no_answer_is_a_cancelled_prompt(terminal: tuple[int, str], typed: bytes
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(("typed", "index"), [(b"2\n", 1), (b"3\n", None), (b"0\n", None), (b"x\n", None),
+                                              (b"9" * 5000 + b"\n", None), ("\u00b2\n".encode(), None)])
+def test_one_of_several_is_chosen_by_number(terminal: tuple[int, str], typed: bytes, index: int | None) -> None:
+    async def scenario() -> None:
+        master, path = terminal
+        choices = (Choice("alice", "until 2027"), Choice("bob"))
+        answer = asyncio.create_task(TerminalPrompter(path).choose("Which certificate?", choices))
+        shown = await question(master, b"Number: ")
+        assert shown == "Which certificate?\r\n  1  alice (until 2027)\r\n  2  bob\r\nNumber: "
+        os.write(master, typed)
+        if index is None:
+            with pytest.raises(PromptCancelled):
+                await answer
+        else:
+            assert await answer == index
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("path", ["/dev/null", "/nonexistent"])
 def test_no_terminal_is_a_cancelled_prompt(path: str) -> None:
     with pytest.raises(PromptCancelled):
@@ -90,7 +122,7 @@ def test_no_terminal_is_a_cancelled_prompt(path: str) -> None:
 
 
 def from_fd(prompter: FdPrompter) -> str:
-    return asyncio.run(prompter.secret(PromptKind.PSK, "Key"))
+    return asyncio.run(answer_of(prompter, PromptKind.PSK, "Key"))
 
 
 @pytest.mark.parametrize(("data", "secret"), [(b"one\ntwo\n", "one"), (b"one\r\n", "one"), (b"one", "one"),
@@ -111,7 +143,7 @@ def test_the_fd_may_be_a_file_and_is_closed_at_its_end(tmp_path: Path) -> None:
     prompter = FdPrompter(fd)
     assert from_fd(prompter) == "from a file"
     with pytest.raises(SecretUsedUp, match="no line for this: Post-quantum key"):
-        asyncio.run(prompter.secret(PromptKind.PPK, "Post-quantum key"))
+        asyncio.run(answer_of(prompter, PromptKind.PPK, "Post-quantum key"))
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(fd)
 
@@ -121,11 +153,11 @@ def test_each_question_gets_a_line_and_none_gets_two() -> None:
     os.write(writer, b"key\npassword\nleft over\n")      # and the pipe stays open: nobody waits for what will not come
     prompter = FdPrompter(reader)
     assert from_fd(prompter) == "key"
-    assert asyncio.run(prompter.secret(PromptKind.PASSWORD, "Password")) == "password"
+    assert asyncio.run(answer_of(prompter, PromptKind.PASSWORD, "Password")) == "password"
     for kind, text, again in ((PromptKind.PSK, "Key", False), (PromptKind.PASSWORD, "Password", False),
                               (PromptKind.PASSWORD, "The last one was refused. Password", True)):
         with pytest.raises(SecretUsedUp, match="has been used"):
-            asyncio.run(prompter.secret(kind, text, again=again))
+            asyncio.run(answer_of(prompter, kind, text, again=again))
     os.close(writer)
 
 
@@ -134,7 +166,7 @@ def test_lines_are_bounded() -> None:
     os.write(writer, b"x\n" * (MAX_LINES + 1))
     prompter = FdPrompter(reader)
     for number in range(MAX_LINES):
-        assert asyncio.run(prompter.secret(PromptKind.PASSWORD, f"Password {number}")) == "x"
+        assert asyncio.run(answer_of(prompter, PromptKind.PASSWORD, f"Password {number}")) == "x"
     with pytest.raises(SecretUsedUp):
         from_fd(prompter)
     os.close(writer)
@@ -154,7 +186,7 @@ def test_a_silent_pipe_can_be_cancelled() -> None:
         reader, writer = os.pipe()
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
-                await FdPrompter(reader).secret(PromptKind.PSK, "Key")
+                await answer_of(FdPrompter(reader), PromptKind.PSK, "Key")
         os.close(writer)
     asyncio.run(scenario())
 

@@ -28,7 +28,7 @@ def test_all_is_asked_before_anything_is_sent() -> None:
         service, prompter = agent("key", "pw", "0x" + "07" * 32)
         prepared = await service.prepare("work", THREE, "connect", 30.0)
         assert prepared.eap_identity == "alice@lab.test"
-        assert [(kind, text) for kind, text, _ in prompter.asked] == [
+        assert [(question.kind, question.text) for question in prompter.asked] == [
             (PromptKind.PSK, "Pre-shared key for work"), (PromptKind.PASSWORD, "Password of alice@lab.test for work"),
             (PromptKind.PPK, "Post-quantum key ppk1 for work")]
         octets = bytes(100)
@@ -47,8 +47,8 @@ def test_two_rounds_of_eap_are_two_conversations() -> None:
         service, prompter = agent("pw", "b0b")
         prepared = await service.prepare("work", TWICE, "connect", 30.0)
         assert prepared.eap_identity == ""      # it depends on the round
-        assert [text for _, text, _ in prompter.asked] == ["Password of alice@lab.test for work",
-                                                           "Password of bob for work"]
+        assert [question.text for question in prompter.asked] == ["Password of alice@lab.test for work",
+                                                                     "Password of bob for work"]
         first, second = (MsChapServer(*who, CHALLENGE) for who in (("alice@lab.test", "pw"), ("bob", "b0b")))
         assert (await log_in(service, first))[1] == first.msk
         assert (await log_in(service, second))[1] == second.msk
@@ -78,7 +78,7 @@ def test_the_prompt_of_the_refused_round_says_so_and_no_other() -> None:
         await log_in(service, MsChapServer("alice@lab.test", "pw", CHALLENGE))
         assert await cause_of(log_in(service, MsChapServer("bob", "b0b", CHALLENGE))) is Cause.USER_REFUSED
         await service.prepare("work", TWICE, "connect", 30.0)
-        assert ["refused" in text for _, text, _ in prompter.asked] == [False, False, False, True]
+        assert ["refused" in question.text for question in prompter.asked] == [False, False, False, True]
         await service.cancel("work")
     run(scenario)
 

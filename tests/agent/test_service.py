@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
-from client.agent.prompts import PromptCancelled, PromptKind, SecretUsedUp
+from client.agent.prompts import PromptCancelled, PromptKind, Question, SecretUsedUp
 from client.agent.service import AgentService
 from client.core.ikev2 import auth
 from client.model.cause import Cause, Finding, RoveError
@@ -72,7 +72,7 @@ def test_eap_from_prompt_to_msk() -> None:
         service, prompter = agent("pw")
         prepared = await service.prepare("work", EAP_PROFILE, "connect", 30.0)
         assert (prepared.certificates, prepared.signatures, prepared.identity) == ((), (), "")
-        assert prompter.asked == [(PromptKind.PASSWORD, "Password of alice@lab.test for work", None)]
+        assert prompter.asked == [Question(PromptKind.PASSWORD, "Password of alice@lab.test for work", "work")]
         server = MsChapServer("alice@lab.test", "pw", CHALLENGE)
         assert await log_in(service, server) == (b"", server.msk)
         await service.cancel("work")
@@ -89,10 +89,10 @@ def test_a_refused_password_is_forgotten_and_the_next_prompt_says_why() -> None:
         assert notices == [("work", "Go away [31m now")]
         assert await cause_of(service.eap("work", server.start())) is Cause.NOT_AUTHORISED
         await service.prepare("work", EAP_PROFILE, "reconnect", 30.0)
-        assert prompter.asked[1] == (
+        assert prompter.asked[1] == Question(
             PromptKind.PASSWORD,
             "The last one was refused: wrong name or password (E=691). Password of alice@lab.test for work",
-            "Go away [31m now")
+            "work", "Go away [31m now", again=True)
         server = MsChapServer("alice@lab.test", "right", CHALLENGE)
         assert (await log_in(service, server))[1] == server.msk
         await service.cancel("work")
@@ -234,7 +234,7 @@ def test_psk_values(typed: str, key: bytes) -> None:
     async def scenario() -> None:
         service, prompter = agent(typed)
         await service.prepare("work", PSK_PROFILE, "connect", 30.0)
-        assert prompter.asked[0][0] is PromptKind.PSK
+        assert prompter.asked[0].kind is PromptKind.PSK
         octets = bytes(100)
         padded = hmac.digest(key, b"Key Pad for IKEv2", hashlib.sha384)      # RFC 7296 §2.15
         assert await service.psk_auth("work", "prfsha384", octets) == hmac.digest(padded, octets, hashlib.sha384)
@@ -287,7 +287,7 @@ def test_a_signature_over_the_signed_octets(alice: Issued, path_of: Callable[[st
         prepared = await service.prepare("work", CERTIFICATE_PROFILE, "connect", 30.0)
         assert prepared.certificates == (alice.der,)
         assert prepared.identity == "CN=alice,O=Lab"
-        assert prompter.asked == [(PromptKind.PASSPHRASE, "Passphrase of alice.p12 for work", None)]
+        assert prompter.asked == [Question(PromptKind.PASSPHRASE, "Passphrase of alice.p12 for work", "work")]
         assert [finding.code for _, finding in findings] == ["credential-file-open"]
         message = ike_sa_init()
         for int_auth in (b"", b"i" * 64):
