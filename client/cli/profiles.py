@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import contextlib
 import json
 import sys
 from collections.abc import Sequence
@@ -121,22 +120,9 @@ def _read(options: argparse.Namespace) -> "Imported":
 
 
 async def _import(imported: "Imported", system: bool) -> None:
-    """Credentials last, so that a refused import leaves no copies and an existing profile keeps its own."""
-    from client.agent import credentials
+    from client.agent.adopt import adopt
     async with VpnClient() as client:
-        name = await client.import_profile(imported.profile_toml, system)
-        try:
-            if imported.credentials:
-                credentials.remove(name)        # left over from a profile that was deleted elsewhere
-            for file in imported.credentials:
-                credentials.store_bytes(name, file.name, file.data)
-        except (RoveError, OSError) as error:
-            with contextlib.suppress(RoveError, ConnectionError, OSError):
-                await client.delete_profile(name)
-                credentials.remove(name)
-            if isinstance(error, RoveError):
-                raise
-            raise RoveError(Cause.CREDENTIAL_UNUSABLE, f"it could not be copied: {error.strerror}") from error
+        await adopt(client, imported.profile_toml, imported.credentials, system)
 
 
 def _summary(screen: Screen, imported: "Imported") -> None:

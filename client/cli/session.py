@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from client.bus.client import RovedNotRunning, VpnClient
+from client.bus.client import VpnClient
 from client.cli.screen import Screen
 from client.model.cause import Finding
 from client.texts import plain
@@ -18,10 +18,7 @@ ROVED_UID = 0
 @contextlib.asynccontextmanager
 async def hosted_agent(client: VpnClient, kind: str, prompter: "Prompter") -> AsyncIterator[None]:
     """roved may ask us while this lasts. ``kind`` as in RegisterAgent. Raises RoveError, RovedNotRunning."""
-    from dbus_fast import DBusError
-
-    from client.agent.export import AgentExport
-    from client.agent.service import AgentService
+    from client.agent.hosting import hosted
     screen = Screen()
 
     def notice(_profile: str, words: str) -> None:
@@ -30,16 +27,8 @@ async def hosted_agent(client: VpnClient, kind: str, prompter: "Prompter") -> As
     def finding(_profile: str, found: Finding) -> None:
         screen.line(f"Note: {plain(found.message)}")
 
-    export = AgentExport(client.bus, AgentService(prompter, on_notice=notice, on_finding=finding), ROVED_UID)
-    try:
-        await export.start()
-        await client.register_agent(kind)
+    async with hosted(client, kind, prompter, notice, finding, ROVED_UID):
         yield
-    except DBusError as error:
-        raise RovedNotRunning(str(error)) from error
-    finally:
-        with contextlib.suppress(DBusError):
-            await export.stop()
 
 
 def prompter_for(descriptor: int | None) -> "Prompter":

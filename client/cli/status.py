@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from client.bus.client import VpnClient
-from client.cli.screen import Screen, clock, duration, octets, parse_time
+from client.cli.screen import Screen
 from client.model.state import State
+from client.model.units import clock, duration, octets, parse_time
 from client.texts import state_text
 
 _COLOUR = {State.CONNECTED.value: "good", State.FAILED.value: "bad", State.BLOCKED.value: "bad",

@@ -10,8 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from client.bus.client import VpnClient, VpnEvent
-from client.cli.screen import Screen, clock, parse_time
+from client.cli.screen import Screen
 from client.model.cause import ExitCode
+from client.model.units import clock, parse_time
 from client.texts import plain, state_text, step_text
 
 _AGE = re.compile(r"(\d{1,6})(s|m|h|d)")

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from client.cli import watch
-from client.cli.screen import clock, duration, octets
 from client.model.cause import Cause, RoveError
 from client.model.state import ErrorState, State, TunnelState
+from client.model.units import clock, duration, octets
 from tests.cli import samples
 from tests.cli.bus import FakeRoved, private_daemon
 
