@@ -199,3 +199,16 @@ def test_moving_before_the_gateway_settles_whose_rekeying_stands(connected: Make
     assert len({said.spi_i for said in updates(heard)}) == 2
     assert world.of(ike.PathChanged)[-1].confirmed
     agree(world)
+
+
+def test_a_probe_asks_at_once(connected: MakeWorld) -> None:
+    """RFC 7296 §2.4: → INFORMATIONAL { } ← { }; what is outstanding already is asked again instead"""
+    world = connected()
+    begun = len(world.sent)
+    world.do(lambda: world.client.probe(world.now), 1.0)
+    assert [who for who, _, _ in world.sent[begun:]] == ["client", "gateway"]
+    world.drop = lambda who, data: who == "gateway"
+    world.do(lambda: world.client.rekey_child(first_child(world), world.now), 0.01)
+    begun = len(world.sent)
+    world.do(lambda: world.client.probe(world.now), 0.01)
+    assert [data for _, data, _ in world.sent[begun:]] == [world.sent[begun - 1][1]]

@@ -128,6 +128,13 @@ class Connection:
             self._follow(self._engine, paths)
         return self._cut_off
 
+    def probe(self) -> None:
+        """The machine woke up, or the way to the gateway is in doubt."""
+        if self._engine is not None:
+            with self._accounted():
+                self._engine.probe(self._around.clock())
+                self._drive()
+
     def _follow(self, engine: Succession, paths: list[ike.Path]) -> None:
         self._cut_off = not paths
         with self._accounted():

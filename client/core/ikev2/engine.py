@@ -157,6 +157,17 @@ class Ikev2Engine:
             self._ctx.emit(Unreachable(detail))
         self._hint(now)
 
+    def probe(self, now: float) -> None:
+        """Is the gateway still there, from here? Asked at once: after a suspend, or where silence is suspicious."""
+        sa = self._ctx.current()
+        if self._ctx.finished or self._ctx.path is None or sa is None or sa.state is not IkeState.ESTABLISHED:
+            return
+        if sa.window.outstanding is not None:
+            self._retransmit(sa, now, fresh=True)
+        elif not sa.window.queue:
+            self._ctx.enqueue(sa, Liveness())
+        self._pump(now)
+
     def traffic_seen(self, at: float) -> None:
         """When the data path last opened an ESP packet: the gateway is alive (RFC 7296 §2.4)."""
         self._ctx.last_heard = max(self._ctx.last_heard, at)

@@ -124,6 +124,12 @@ class Succession:
         self._present.udp_refused(detail, now)
         self._collect(now)
 
+    def probe(self, now: float) -> None:
+        """The machine woke up, or the path is in doubt: is everything still as it was?"""
+        for engine in list(self._engines()):
+            engine.probe(now)
+        self._collect(now)
+
     def traffic_seen(self, at: float) -> None:
         self._present.traffic_seen(at)
 
