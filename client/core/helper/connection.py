@@ -343,7 +343,7 @@ class Connection:
 
     def _paths(self, gateways: tuple[str, ...]) -> list[ike.Path]:
         assert self._transport is not None
-        return [self._transport.path(candidate.interface, candidate.local, candidate.gateway)
+        return [self._transport.path(candidate.interface, candidate.local, candidate.gateway, candidate.mtu)
                 for candidate in candidate_paths(gateways, self._around.mark)]
 
     # --- another IKE_SA beside the present one, or at another gateway ---

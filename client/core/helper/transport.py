@@ -61,10 +61,10 @@ class Transport:
         await self.data_path.start()
         self._loop.call_later(SPARE_AFTER, self._nursery.prepare, self._loop)
 
-    def path(self, interface: str, local: str, gateway: str) -> Path:
+    def path(self, interface: str, local: str, gateway: str, mtu: int = 1500) -> Path:
         """The path of an uplink, with the ports that our sockets really have."""
         ike_port, nat_port = self._sockets.ports(6 if ":" in local else 4)
-        return Path(Endpoint(local, ike_port), Endpoint(gateway, IKE_PORT), interface, (nat_port, NAT_PORT))
+        return Path(Endpoint(local, ike_port), Endpoint(gateway, IKE_PORT), interface, (nat_port, NAT_PORT), mtu=mtu)
 
     def send(self, *datagrams: Datagram) -> None:
         for datagram in datagrams:

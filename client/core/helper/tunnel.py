@@ -120,6 +120,11 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
     return tunnel
 
 
+def carried_in(path: ike.Path, nat: bool) -> str:
+    """What ESP travels in: "udp", "esp" (nothing else) or "tcp"."""
+    return "udp" if path.transport == "esp" and nat else path.transport
+
+
 def describe(tunnel: Tunnel, stats: DataPathStats | None) -> TunnelState:
     """For ``rove status --json``."""
     inbound = {sa.spi: sa for sa in stats.inbound} if stats else {}
@@ -129,7 +134,8 @@ def describe(tunnel: Tunnel, stats: DataPathStats | None) -> TunnelState:
     return TunnelState(
         name=tunnel.name, state=tunnel.state.value, since=rfc3339(tunnel.since),
         gateway=GatewayState(path.remote.address, path.remote.port, tunnel.identity) if path else None,
-        path=PathState(path.interface, str(path.local), str(path.remote), "udp", tunnel.nat) if path else None,
+        path=PathState(path.interface, str(path.local), str(path.remote), carried_in(path, tunnel.nat),
+                       tunnel.nat) if path else None,
         virtual_ips=tuple(str(address.ip) for address in tunnel.virtual_ips.addresses), dns=tunnel.dns,
         ike=IkeState(tunnel.spis[0].hex(), tunnel.spis[1].hex(), tunnel.proposal, rfc3339(tunnel.established_at),
                      rfc3339(tunnel.ike_rekey_at),

@@ -20,25 +20,31 @@ IpNetwork = IPv4Network | IPv6Network
 
 @dataclass(frozen=True)
 class Path:
-    """One way to the gateway. Ports are UDP; ``remote.port`` other than 500 means RFC 3948 framing.
+    """One way to the gateway, ``mtu`` octets wide where it begins.
 
-    ``nat_ports`` (local, remote) are where the conversation moves to after IKE_SA_INIT.
+    ``transport`` "udp": ``remote.port`` other than 500 means RFC 3948 framing, and ``nat_ports`` (local, remote) are
+    where the conversation moves to after IKE_SA_INIT. "esp": the same for IKE, and ESP without UDP where no NAT is in
+    the way. "tcp": both in one stream (RFC 9329), whose ports these are.
     """
 
     local: Endpoint
     remote: Endpoint
     interface: str = ""
     nat_ports: tuple[int, int] = (4500, 4500)
+    transport: str = "udp"
+    mtu: int = field(default=1500, compare=False)
 
     def natt(self) -> "Path":
         """The same way with the NAT traversal ports (RFC 7296 §2.23)."""
+        if self.transport == "tcp":
+            return self
         local, remote = self.nat_ports
         return replace(self, local=Endpoint(self.local.address, local), remote=Endpoint(self.remote.address, remote))
 
     def same_way(self, other: "Path | None") -> bool:
         """Equal but for the ports."""
-        return other is not None and (self.local.address, self.remote.address, self.interface) == (
-            other.local.address, other.remote.address, other.interface)
+        return other is not None and (self.local.address, self.remote.address, self.interface, self.transport) == (
+            other.local.address, other.remote.address, other.interface, other.transport)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""NAT detection (RFC 7296 §2.23) with UDP encapsulation forced."""
+"""NAT detection (RFC 7296 §2.23); over UDP with encapsulation forced, unless plain ESP is wanted."""
 
 import hashlib
 from ipaddress import ip_address
@@ -13,10 +13,11 @@ from client.model.endpoint import Endpoint
 def nat_detection(spi_i: bytes, spi_r: bytes, path: Path, random: Random) -> list[Notify]:
     """Both notifies of a request.
 
-    The source hash is random: no address matches it, so the gateway believes in a NAT and takes ESP in UDP,
-    the only form our data path speaks. Our own NAT shows in the gateway's destination hash.
+    For ESP in UDP the source hash is random: no address matches it, so the gateway believes in a NAT. Our own NAT
+    shows in the gateway's destination hash. Over TCP (RFC 9329 §7.5) and for plain ESP it is the truth.
     """
-    return [Notify.of(NotifyType.NAT_DETECTION_SOURCE_IP, random(20)),
+    source = random(20) if path.transport == "udp" else _hash(spi_i, spi_r, path.local)
+    return [Notify.of(NotifyType.NAT_DETECTION_SOURCE_IP, source),
             Notify.of(NotifyType.NAT_DETECTION_DESTINATION_IP, _hash(spi_i, spi_r, path.remote))]
 
 

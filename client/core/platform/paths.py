@@ -3,7 +3,7 @@
 import contextlib
 import socket
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
 from client.core.platform.config import IpAddress
@@ -13,6 +13,7 @@ from client.core.platform.netlink import Attributes, Netlink, NetlinkError, attr
 from client.core.platform.routes import (
     ROUTE_HEADER,
     RTA_DST,
+    RTA_GATEWAY,
     RTA_MARK,
     RTA_OIF,
     RTA_PREFSRC,
@@ -31,11 +32,14 @@ _MAX_GATEWAYS = 16
 
 @dataclass(frozen=True)
 class Candidate:
-    """``local`` and ``gateway`` are address literals of one IP version."""
+    """``local`` and ``gateway`` are address literals of one IP version; ``mtu`` is the interface's, ``router`` the
+    next hop, where there is one."""
 
     interface: str
     local: str
     gateway: str
+    mtu: int = field(default=1500, compare=False)
+    router: str = field(default="", compare=False)
 
 
 def candidate_paths(gateway_addresses: Sequence[str], mark: int) -> list[Candidate]:
@@ -62,7 +66,8 @@ def _candidates(netlink: Netlink, gateways: Sequence[IpAddress], mark: int) -> l
         first = _ask(netlink, gateway, mark)
         interface, source = _interface_and_source(first)
         if first is not None and source is not None and uplinks.usable(interface, source):
-            chosen.append(Candidate(links[interface].name, str(source), str(gateway)))
+            chosen.append(Candidate(links[interface].name, str(source), str(gateway), links[interface].mtu,
+                                    _router(first)))
         for index in uplinks.with_version(gateway.version):
             if index == interface:
                 continue
@@ -73,7 +78,8 @@ def _candidates(netlink: Netlink, gateways: Sequence[IpAddress], mark: int) -> l
             _, source = _interface_and_source(_ask(netlink, gateway, mark, index))
             if source is not None and uplinks.usable(index, source):
                 others.append((number(entry, RTA_PRIORITY), order,
-                               Candidate(links[index].name, str(source), str(gateway))))
+                               Candidate(links[index].name, str(source), str(gateway), links[index].mtu,
+                                         _router(entry))))
     ranked = chosen + [candidate for _, _, candidate in sorted(others, key=lambda entry: entry[:2])]
     return list(dict.fromkeys(ranked))[:MAX_CANDIDATES]
 
@@ -129,6 +135,11 @@ def _interface_and_source(found: Attributes | None) -> tuple[int, IpAddress | No
         return 0, None
     packed = found.get(RTA_PREFSRC, b"")
     return number(found, RTA_OIF), ip_address(packed) if len(packed) in (4, 16) else None
+
+
+def _router(found: Attributes) -> str:
+    packed = found.get(RTA_GATEWAY, b"")
+    return str(ip_address(packed)) if len(packed) in (4, 16) else ""
 
 
 def _gateway(text: str) -> IpAddress | None:
