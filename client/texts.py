@@ -149,6 +149,19 @@ CAUSES: dict[Cause, CauseText] = {
         _("The gateway's certificate is not valid now."),
         _("Check this computer's date; if it is right, the gateway needs a new certificate."),
         _("The gateway's certificate is not valid now: {detail}.")),
+    Cause.GATEWAY_PIN: CauseText(
+        _("The gateway has another key than the one that this profile pins."),
+        _("Do not connect unless whoever runs the gateway confirms the new key; then change gateway.pin."),
+        _("The gateway has another key than the one that this profile pins: {detail}.")),
+    Cause.GATEWAY_REVOKED: CauseText(
+        _("The gateway's certificate has been revoked."),
+        _("Do not connect. Whoever runs the gateway has to give it a new certificate."),
+        _("The gateway's certificate has been revoked: {detail}.")),
+    Cause.REVOCATION_UNKNOWN: CauseText(
+        _("It cannot be found out whether the gateway's certificate has been revoked."),
+        _("The profile demands to know (gateway.revocation = \"strict\"). Try another network; if it persists, tell"
+          " whoever runs the gateway."),
+        _("It cannot be found out whether the gateway's certificate has been revoked: {detail}.")),
     Cause.GATEWAY_WRONG_NAME: CauseText(
         _("The gateway's certificate is for another name."),
         _("Do not connect unless you can explain this. Check gateway.identity in the profile."),
@@ -168,6 +181,10 @@ CAUSES: dict[Cause, CauseText] = {
         _("The gateway refused your user name, password, key or certificate."),
         _("Check them and connect again. Rove does not retry by itself: accounts get locked."),
         _("The gateway refused your user name, password, key or certificate: {detail}.")),
+    Cause.CERTIFICATE_EXPIRED: CauseText(
+        _("Your certificate has expired."),
+        _("Get a new certificate from whoever issued it, import the profile with it, and connect again."),
+        _("Your certificate has expired: {detail}.")),
     Cause.PPK_REFUSED: CauseText(
         _("The gateway refused the post-quantum key, or your login with it."),
         _("Check the key and its name in ike.ppk, then connect again. Rove does not retry by itself.")),

@@ -4,6 +4,8 @@ Every key is a row of ``KEYS``. A key whose capability has not landed accepts on
 otherwise refused by name, so that nobody believes in a protection that is not there.
 """
 
+import base64
+import contextlib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
@@ -38,7 +40,9 @@ class ProfileError(ValueError):
 class Gateway:
     address: tuple[str, ...]
     identity: str
-    trust: str | tuple[str, ...]         # "system", "eap" (RFC 5998), or PEM texts
+    trust: str | tuple[str, ...]         # "system", "eap" (RFC 5998), "pin" (nothing else), or PEM texts
+    pin: str = ""                        # sha256: and 64 hexadecimal digits, of its certificate's SubjectPublicKeyInfo
+    revocation: str = "soft"             # "soft" | "strict" | "off"
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
     """The parsed TOML → Profile. Raises ProfileError."""
     values = _checked(tree)
     gateway = Gateway(values["gateway.address"], values["gateway.identity"] or values["gateway.address"][0],
-                      values["gateway.trust"])
+                      _trust_with_pin(tree, values), values["gateway.pin"], values["gateway.revocation"])
     user = User(_rounds(values), values["user.certificate"], values["user.key"])
     if user.has("certificate") and not user.certificate:
         raise ProfileError("user.certificate is missing: auth = \"certificate\" needs a PKCS#12 or PEM file")
@@ -169,6 +173,16 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
         remote = tuple(network for child in children for network in child.remote)
     return Profile(values["name"], gateway, user, Tunnel(remote, values["tunnel.exclude"], values["tunnel.lan"]),
                    Dns(values["dns.mode"], values["dns.domains"]), ike, children)
+
+
+def _trust_with_pin(tree: Mapping[str, Any], values: Mapping[str, Any]) -> str | tuple[str, ...]:
+    """A pin needs no authority; where the profile names one all the same, both have to vouch."""
+    trust: str | tuple[str, ...] = values["gateway.trust"]
+    if not values["gateway.pin"]:
+        return trust
+    if trust == "eap":
+        raise ProfileError("gateway.pin: there is no certificate to pin with trust = \"eap\"")
+    return trust if "trust" in tree.get("gateway", {}) else "pin"
 
 
 def _rounds(values: Mapping[str, Any]) -> tuple[Round, ...]:
@@ -264,6 +278,22 @@ def _trust(value: Any) -> str | tuple[str, ...]:
     if not items or not all(isinstance(item, str) and len(item) < 64 * 1024 for item in items):
         raise ValueError('must be "system", "eap" or a list of CA certificates')
     return tuple(items)
+
+
+def _pin(value: Any) -> str:
+    """Hexadecimal or Base64, of one hash → in small hexadecimal digits."""
+    text = _text(value)
+    if not text:
+        return ""
+    kind, _, digest = text.partition(":")
+    octets = b""
+    with contextlib.suppress(ValueError):       # binascii.Error is one
+        octets = (bytes.fromhex(digest.replace(":", "")) if len(digest) >= 64
+                  else base64.b64decode(digest, validate=True))
+    if kind.lower() != "sha256" or len(octets) != 32:
+        raise ValueError('must be "sha256:" and the SHA-256 of the gateway\'s public key (SubjectPublicKeyInfo), as 64 '
+                         "hexadecimal digits or in Base64")
+    return f"sha256:{octets.hex()}"
 
 
 def _duration(least: float, most: float) -> Callable[[Any], float]:
@@ -369,7 +399,7 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "gateway.address": (_hosts, _REQUIRED),
     "gateway.identity": (_text, ""),
     "gateway.trust": (_trust, "system"),
-    "gateway.pin": (_later(""), ""),
+    "gateway.pin": (_pin, ""),
     "gateway.revocation": (_later("off"), "off"),
     "user.auth": (_auth, _REQUIRED),
     "user.identity": (_for_rounds, ""),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -102,7 +102,8 @@ def test_der_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make_key", [lambda: rsa.generate_private_key(65537, 2048),
-                                      ed25519.Ed25519PrivateKey.generate,
+                                      ed25519.Ed25519PrivateKey.generate, ed448.Ed448PrivateKey.generate,
+                                      lambda: ec.generate_private_key(ec.SECP521R1()),
                                       lambda: ec.generate_private_key(ec.SECP384R1())])
 def test_every_signature_a_key_offers_verifies(make_key: Callable[[], Any], tmp_path: Path) -> None:
     user = ROOT.issue("user", key=make_key())

@@ -49,7 +49,7 @@ def test_the_engine_is_told_of_rounds_and_keys() -> None:
     config = engine_config(made, Prepared((DER,), ("ecdsa-sha256",), ""), lambda n: bytes(n))
     assert [each.auth for each in config.rounds] == ["psk", "certificate", "eap"]
     assert (config.auth, config.ppk_id, config.eap_only) == ("psk", b"ppk1", False)
-    assert trusted(made) == "system"
+    assert trusted(made).system
     with pytest.raises(RoveError, match="no certificate for this profile"):
         engine_config(made, Prepared((), (), ""), lambda n: bytes(n))
 

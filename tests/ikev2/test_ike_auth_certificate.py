@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from client.core.ikev2 import auth
 from client.core.ikev2 import events as ike
@@ -19,7 +19,7 @@ from tests.ikev2.people import GATEWAY_KEY, EapServer, Store, Tap, User, with_ke
 from tests.peer.responder import Behaviour
 from tests.sim.world import Faults, World
 
-HASHES = {"sha256": 2, "sha384": 3, "sha512": 4, "ed25519": 5}      # RFC 7427 §7, RFC 8420 §2
+HASHES = {"sha256": 2, "sha384": 3, "sha512": 4, "ed25519": 5, "ed448": 5}      # RFC 7427 §7, RFC 8420 §2
 METHODS = {"rsa-sha1": 1, "ecdsa-256": 9, "ecdsa-384": 10, "ecdsa-521": 11}
 
 
@@ -29,6 +29,8 @@ def key_of(kind: str) -> Any:
         "p256": ec.SECP256R1, "p384": ec.SECP384R1, "p521": ec.SECP521R1}
     if kind == "rsa":
         return rsa.generate_private_key(65537, 2048)
+    if kind == "ed448":
+        return ed448.Ed448PrivateKey.generate()
     return ed25519.Ed25519PrivateKey.generate() if kind == "ed25519" else ec.generate_private_key(curves[kind]())
 
 
@@ -37,7 +39,7 @@ def key_for(name: str) -> Any:
     if name.startswith("rsa"):
         return key_of("rsa")
     sizes = {"256": "p256", "384": "p384", "512": "p521", "521": "p521"}
-    return key_of("ed25519" if name == "ed25519" else sizes[name[-3:]])
+    return key_of(name if name.startswith("ed") else sizes[name[-3:]])
 
 
 def world_of(make_world: MakeWorld, client_key: Any, offers: tuple[str, ...], hashes: tuple[int, ...] = (2, 3, 4, 5),
@@ -104,7 +106,7 @@ def test_a_signature_by_another_key_is_refused(make_world: MakeWorld, name: str)
     ("p256", (2, 3, 4, 5), "ecdsa-sha256"), ("p256", (4,), "ecdsa-sha512"), ("p256", (4, 3), "ecdsa-sha384"),
     ("p256", (), "ecdsa-256"), ("p256", (1,), "ecdsa-256"), ("p256", (5,), "ecdsa-256"),
     ("p384", (), "ecdsa-384"), ("p521", (), "ecdsa-521"), ("p521", (2,), "ecdsa-sha256"),
-    ("rsa", (2, 3, 4, 5), "rsa-pkcs1-sha256"), ("rsa", (3,), "rsa-pkcs1-sha384"), ("rsa", (), "rsa-sha1"),
+    ("rsa", (2, 3, 4, 5), "rsa-pkcs1-sha512"), ("rsa", (3,), "rsa-pkcs1-sha384"), ("rsa", (), "rsa-sha1"),
     ("rsa", (1,), "rsa-sha1"), ("rsa", (0xFFFF,), "rsa-sha1"), ("ed25519", (5,), "ed25519")])
 def test_the_method_follows_what_was_announced(make_world: MakeWorld, kind: str, announced: tuple[int, ...],
                                                taken: str) -> None:
@@ -119,7 +121,7 @@ def test_the_method_follows_what_was_announced(make_world: MakeWorld, kind: str,
 
 @pytest.mark.parametrize("announced", [(), (2, 3, 4), (1,)])
 def test_a_key_that_the_gateway_cannot_take(make_world: MakeWorld, announced: tuple[int, ...]) -> None:
-    """Ed25519 exists in method 14 with "Identity" alone (RFC 8420): nobody is asked, nothing is sent."""
+    """EdDSA exists in method 14 with "Identity" alone (RFC 8420): nobody is asked, nothing is sent."""
     world, _, _ = world_of(make_world, key_of("ed25519"), ("ed25519",), announced)
     world.start()
     world.run(60.0)

@@ -1,5 +1,6 @@
 """Profiles: every key is checked, what is not available is refused by name, nothing crashes."""
 
+import base64
 import copy
 import tomllib
 from ipaddress import ip_network
@@ -44,7 +45,7 @@ def test_every_default_may_be_written_out(key):
 
 
 @pytest.mark.parametrize(("key", "value"), [
-    ("gateway.revocation", "strict"), ("gateway.pin", "sha256:00"), ("user.auth", "smartcard"),
+    ("gateway.revocation", "strict"), ("user.auth", "smartcard"),
     ("user.auth", "eap-ttls/pap"), ("user.auth", ["certificate", "eap-tls"]), ("user.aaa", {"trust": "gateway"}),
     ("roaming.transports", ["udp", "tcp"]),
     ("policy.autoconnect", True), ("policy.lockdown", "always")])
@@ -54,7 +55,9 @@ def test_what_has_not_landed_is_refused_by_name(key, value):
 
 
 @pytest.mark.parametrize(("key", "value"), [
-    ("nme", "x"), ("ike.legacy", "yes"), ("ike.legacy", True),
+    ("gateway.revocation", "hard"), ("gateway.revocation", False), ("gateway.pin", "sha256:00"),
+    ("gateway.pin", "00" * 32), ("gateway.pin", "sha1:" + "00" * 32), ("gateway.pin", "sha256:" + "0g" * 32),
+    ("gateway.pin", 3), ("nme", "x"), ("ike.legacy", "yes"), ("ike.legacy", True),
     ("gateway.adress", "x"), ("gateway", "vpn"), ("name", "../x"), ("name", ""), ("name", 3),
     ("name", "a" * 65), ("gateway.address", []), ("gateway.address", "a b"), ("gateway.address", "a..b"),
     ("gateway.address", ["a"] * 257), ("gateway.trust", []), ("gateway.trust", [3]), ("user.auth", "magic"),
@@ -64,6 +67,25 @@ def test_what_has_not_landed_is_refused_by_name(key, value):
 def test_refused_by_name(key, value):
     with pytest.raises(ProfileError, match=rf"^{key}\b"):
         profile_from_dict(with_value(key, value))
+
+
+PIN = "ab" * 32
+
+
+@pytest.mark.parametrize("written", [
+    f"sha256:{PIN}", f"SHA256:{PIN.upper()}", "sha256:" + ":".join(["ab"] * 32),
+    "sha256:" + base64.b64encode(bytes.fromhex(PIN)).decode()])
+def test_a_pin_needs_no_authority(written):
+    gateway = profile_from_dict(with_value("gateway.pin", written)).gateway
+    assert (gateway.pin, gateway.trust) == (f"sha256:{PIN}", "pin")
+
+
+def test_a_pin_beside_an_authority():
+    table = {"address": "vpn.example.org", "pin": f"sha256:{PIN}"}
+    assert profile_from_dict({**BASE, "gateway": {**table, "trust": "system"}}).gateway.trust == "system"
+    with pytest.raises(ProfileError, match=r"gateway\.pin"):
+        profile_from_dict({**BASE, "gateway": {**table, "trust": "eap"},
+                           "user": {"auth": "psk", "identity": "a"}})
 
 
 LAB = {"name": "lab", "remote": ["10.10.0.0/24"]}

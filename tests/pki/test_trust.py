@@ -1,29 +1,30 @@
 """verify_gateway: who may be which gateway. One row per fault, and what is accepted beside it."""
 
+import hashlib
 from ipaddress import ip_address
 from typing import Any
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
 
 from client.core.ikev2 import auth
-from client.core.pki.trust import load_trust, verify_gateway
+from client.core.pki.trust import Accepted, load_trust, trusted_path, verify_gateway
 from client.model.cause import Cause, RoveError
-from tests.pki.factory import DAY, NOW, Issued, dns, key_usage, make_ca
+from tests.pki.factory import DAY, NOW, Issued, dns, key_usage, make, make_ca
 
 OCTETS = b"octets that the gateway signs"
 ROOT = make_ca("Root")
 SUB = ROOT.issue("Sub", ca=True)
 FQDN, RFC822, IPV4, IPV6, DN, KEY_ID = 2, 3, 1, 5, 9, 11
 SIGNATURE = {ec.EllipticCurvePrivateKey: "ecdsa-sha256", rsa.RSAPrivateKey: "rsa-pss-sha256",
-             ed25519.Ed25519PrivateKey: "ed25519"}
+             ed448.Ed448PrivateKey: "ed448", ed25519.Ed25519PrivateKey: "ed25519"}
 
 
-def verify(leaf: Issued, *others: bytes, **changes: Any) -> bool:
+def verify(leaf: Issued, *others: bytes, **changes: Any) -> Accepted:
     name = next(name for kind, name in SIGNATURE.items() if isinstance(leaf.key, kind))
     method, auth_data = auth.auth_payload_data(name, auth.sign(leaf.key, name, OCTETS))
     options = {"id_type": FQDN, "id_data": b"gw.lab.test", "expected": "gw.lab.test", "now": NOW, "method": method,
@@ -45,7 +46,8 @@ LEAF = gateway()
 
 
 @pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP256R1()), rsa.generate_private_key(65537, 2048),
-                                 ed25519.Ed25519PrivateKey.generate()])
+                                 ec.generate_private_key(ec.SECP521R1()), ed25519.Ed25519PrivateKey.generate(),
+                                 ed448.Ed448PrivateKey.generate()])
 def test_a_right_gateway_is_accepted(key: Any) -> None:
     verify(gateway(key=key))
 
@@ -56,6 +58,66 @@ def test_through_an_intermediate_among_rubbish() -> None:
 
 def test_trust_may_be_loaded_before() -> None:
     verify(LEAF, trust=load_trust((ROOT.pem,)))
+
+
+def test_the_path_is_told() -> None:
+    leaf = gateway(SUB)
+    assert [one.der for one in verify(leaf, SUB.der).path] == [leaf.der, SUB.der, ROOT.der]
+
+
+# --- pinned ---
+
+ALONE = make("gw", san=dns("gw.lab.test"))
+
+
+def pinned(*, leaf: Issued = ALONE, trust: Any = "pin") -> Any:
+    return load_trust(trust, f"sha256:{hashlib.sha256(leaf.parsed.spki).hexdigest()}")
+
+
+def test_a_pinned_key_needs_no_authority() -> None:
+    assert [one.der for one in verify(ALONE, trust=pinned()).path] == [ALONE.der]
+    renewed = make("gw", key=ALONE.key, san=dns("gw.lab.test"), after=NOW + 900 * DAY)    # the same key
+    verify(renewed, trust=pinned())
+    verify(gateway(make_ca("Unheard-of"), key=ALONE.key), trust=pinned())
+
+
+def test_another_key_than_the_pinned_one() -> None:
+    error = refused(LEAF, ROOT.der, trust=pinned())
+    assert error.cause is Cause.GATEWAY_PIN
+    assert hashlib.sha256(LEAF.parsed.spki).hexdigest() in error.detail
+    assert refused(LEAF, ALONE.der, trust=pinned()).cause is Cause.GATEWAY_PIN  # not as the gateway's
+
+
+def test_a_pin_replaces_nothing_but_the_authority() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+
+    def cause(**options: Any) -> Cause:
+        leaf = make("gw", key=key, **{"san": dns("gw.lab.test"), **options})
+        return refused(leaf, trust=pinned(leaf=leaf)).cause
+    assert cause(san=dns("other.lab.test")) is Cause.GATEWAY_WRONG_NAME
+    assert cause(before=NOW - 9 * DAY, after=NOW - DAY) is Cause.GATEWAY_EXPIRED
+    assert cause(extensions=eku(ExtendedKeyUsageOID.CLIENT_AUTH)) is Cause.GATEWAY_KEY_USAGE
+    weak = make("gw", key=rsa.generate_private_key(65537, 1024), san=dns("gw.lab.test"))
+    with pytest.raises(RoveError) as error:
+        trusted_path([weak.der], pinned(leaf=weak), NOW)
+    assert error.value.cause is Cause.GATEWAY_UNTRUSTED
+    other = make("gw", san=dns("gw.lab.test"))
+    name = "ecdsa-sha256"
+    method, by_another = auth.auth_payload_data(name, auth.sign(other.key, name, OCTETS))
+    assert refused(ALONE, trust=pinned(), method=method, auth_data=by_another).cause is Cause.GATEWAY_BAD_SIGNATURE
+
+
+def test_pin_and_authority_must_both_vouch() -> None:
+    verify(LEAF, trust=pinned(leaf=LEAF, trust=(ROOT.pem,)))
+    assert refused(LEAF, trust=pinned(trust=(ROOT.pem,))).cause is Cause.GATEWAY_PIN
+    assert refused(ALONE, trust=pinned(trust=(ROOT.pem,))).cause is Cause.GATEWAY_UNTRUSTED
+
+
+def test_a_pin_that_is_none() -> None:
+    for text in ("sha256:", "sha256:00", "sha1:" + "00" * 32, "00" * 32):
+        with pytest.raises(RoveError) as error:
+            load_trust("pin", text)
+        assert error.value.cause is Cause.BAD_SETTINGS
 
 
 IP4, IP6 = ip_address("192.0.2.1"), ip_address("2001:db8::1")
@@ -174,10 +236,10 @@ def test_bad_signatures() -> None:
 def test_sha1_in_method_1_is_said_and_may_be_refused() -> None:
     leaf = gateway(key=rsa.generate_private_key(65537, 2048))
     sha1 = {"method": 1, "auth_data": auth.sign(leaf.key, "rsa-sha1", OCTETS)}
-    assert verify(leaf, **sha1)
+    assert verify(leaf, **sha1).sha1
     error = refused(leaf, **sha1, sha1=False)
     assert (error.cause, error.detail) == (Cause.GATEWAY_SHA1, "the AUTH payload is an RSA signature with SHA-1")
-    assert not verify(leaf, sha1=False)
+    assert not verify(leaf, sha1=False).sha1
     wrong = {"method": 1, "auth_data": auth.sign(leaf.key, "rsa-sha1", b"other octets")}
     assert refused(leaf, **wrong, sha1=False).cause is Cause.GATEWAY_BAD_SIGNATURE
 

@@ -34,11 +34,11 @@ class Answers:
             if user.auth == "psk" or (user.has("psk") and event.method == AuthMethod.SHARED_KEY):
                 await self._judge_psk(event)
             else:
-                with_sha1 = verify_gateway(
+                accepted = verify_gateway(
                     event.certificates, trusted(self._profile), event.id_type, event.id_data,
                     self._profile.gateway.identity, datetime.now(UTC), event.method, event.auth_data, event.octets,
                     sha1=self._profile.ike.legacy != "never")
-                if with_sha1:
+                if accepted.sha1:
                     self._found(Finding("gateway-sha1", FINDINGS["gateway-sha1"]))
         except RoveError as error:
             verdict = ike.PeerVerdict(error.cause, error.detail)

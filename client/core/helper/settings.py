@@ -24,7 +24,7 @@ from client.core.ikev2.proposal import (
 from client.core.ikev2.traffic_selector import TrafficSelector
 from client.core.pki.certificate import BadCertificate, parse_certificate
 from client.core.pki.identity import names_identity
-from client.core.pki.trust import ca_key_hashes
+from client.core.pki.trust import Trust, ca_key_hashes, load_trust
 from client.core.platform.host import HostConfig, RemoteNetwork
 from client.model.cause import Cause, RoveError
 from client.model.profile import IpNetwork, Profile, Round
@@ -90,10 +90,11 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         initial_contact=alone and all(each.auth == "certificate" for each in user.rounds), children=children)
 
 
-def trusted(profile: Profile) -> str | tuple[str, ...]:
+def trusted(profile: Profile) -> Trust:
     """By what a gateway's certificate is judged. One that could prove itself by EAP alone may send one all the same,
     and then it counts (RFC 5998 §3)."""
-    return "system" if profile.gateway.trust == "eap" else profile.gateway.trust
+    gateway = profile.gateway
+    return load_trust("system" if gateway.trust == "eap" else gateway.trust, gateway.pin)
 
 
 def _own_identity(each: Round, prepared: Prepared) -> tuple[int, bytes]:

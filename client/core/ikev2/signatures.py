@@ -1,8 +1,8 @@
 """Signature algorithms of IKE: one row each, and signing with a software key.
 
-A raw signature is what the AUTH payload holds after any AlgorithmIdentifier: for RSA and Ed25519 as the algorithm
-makes it, for ``ecdsa-sha…`` (method 14) the DER of RFC 7427 §A.3, for ``ecdsa-256`` and its like (methods 9 to 11,
-RFC 4754) r ‖ s, each as long as the order.
+A raw signature is what the AUTH payload holds after any AlgorithmIdentifier: for RSA and EdDSA as the algorithm makes
+it, for ``ecdsa-sha…`` (method 14) the DER of RFC 7427 §A.3, for ``ecdsa-256`` and its like (methods 9 to 11, RFC 4754)
+r ‖ s, each as long as the order.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PrivateKey, Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 
@@ -25,6 +26,7 @@ OID_PSS = "1.2.840.113549.1.1.10"
 OID_MGF1 = "1.2.840.113549.1.1.8"
 OID_ECDSA_SHA2 = "1.2.840.10045.4.3."           # …2 sha256, …3 sha384, …4 sha512
 OID_ED25519 = "1.3.101.112"
+OID_ED448 = "1.3.101.113"
 OID_SHA2 = "2.16.840.1.101.3.4.2."              # …1 sha256, …2 sha384, …3 sha512
 
 
@@ -43,7 +45,7 @@ class Signature:
     name: str
     method: AuthMethod
     hash_id: int
-    kind: str       # "rsa" | "ecdsa" | "ecdsa-raw" | "ed25519"
+    kind: str       # "rsa" | "ecdsa" | "ecdsa-raw" | "ed25519" | "ed448"
     hash: hashes.HashAlgorithm | None = field(repr=False)
     rsa_padding: padding.AsymmetricPadding | None = field(default=None, repr=False)
     curve: str = ""
@@ -91,6 +93,8 @@ def _rows() -> list[Signature]:
         *rows,
         Signature("ed25519", digital, HashAlgorithm.IDENTITY, "ed25519", None,      # RFC 8420
                   algorithm=der.write(der.SEQUENCE, der.write_oid(OID_ED25519))),
+        Signature("ed448", digital, HashAlgorithm.IDENTITY, "ed448", None,
+                  algorithm=der.write(der.SEQUENCE, der.write_oid(OID_ED448))),
         Signature("ecdsa-256", AuthMethod.ECDSA_256, 0, "ecdsa-raw", hashes.SHA256(), curve="secp256r1"),
         Signature("ecdsa-384", AuthMethod.ECDSA_384, 0, "ecdsa-raw", hashes.SHA384(), curve="secp384r1"),
         Signature("ecdsa-521", AuthMethod.ECDSA_521, 0, "ecdsa-raw", hashes.SHA512(), curve="secp521r1"),
@@ -100,9 +104,10 @@ def _rows() -> list[Signature]:
 
 SIGNATURES = {row.name: row for row in _rows()}
 
-# Best first. PKCS#1 before PSS: nothing announces PSS, and gateways exist that know RFC 7427 without it.
-_OF_RSA = ("rsa-pkcs1-sha256", "rsa-pkcs1-sha384", "rsa-pkcs1-sha512", "rsa-pss-sha256", "rsa-pss-sha384",
-           "rsa-pss-sha512", "rsa-sha1")
+# Best first: the strongest hash. PKCS#1 before PSS: nothing announces PSS, and there are gateways that know RFC 7427
+# without it. ECDSA cuts a hash to the length of its order, so the strongest is the one that just fills it.
+_OF_RSA = ("rsa-pkcs1-sha512", "rsa-pkcs1-sha384", "rsa-pkcs1-sha256", "rsa-pss-sha512", "rsa-pss-sha384",
+           "rsa-pss-sha256", "rsa-sha1")
 _OF_CURVE = {
     "secp256r1": ("ecdsa-sha256", "ecdsa-sha384", "ecdsa-sha512", "ecdsa-256"),
     "secp384r1": ("ecdsa-sha384", "ecdsa-sha512", "ecdsa-sha256", "ecdsa-384"),
@@ -116,13 +121,15 @@ def signatures_for(public_key: object) -> tuple[str, ...]:
         return _OF_RSA if MIN_RSA_BITS <= public_key.key_size <= MAX_RSA_BITS else ()
     if isinstance(public_key, ec.EllipticCurvePublicKey):
         return _OF_CURVE.get(public_key.curve.name, ())
-    return ("ed25519",) if isinstance(public_key, Ed25519PublicKey) else ()
+    if isinstance(public_key, Ed25519PublicKey):
+        return ("ed25519",)
+    return ("ed448",) if isinstance(public_key, Ed448PublicKey) else ()
 
 
 def sign(private_key: object, name: str, octets: bytes) -> bytes:
     """The raw signature of ``octets``. Raises MisuseError for a key that does not sign so."""
     row = SIGNATURES[name]
-    if isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | Ed25519PrivateKey):
+    if isinstance(private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | Ed25519PrivateKey | Ed448PrivateKey):
         if name not in signatures_for(private_key.public_key()):
             raise MisuseError(f"this key does not sign with {name}")
         return _SIGNERS[row.kind](private_key, row, octets)
@@ -157,9 +164,10 @@ def _sign_ecdsa_raw(key: ec.EllipticCurvePrivateKey, row: Signature, octets: byt
     return r.to_bytes(size, "big") + s.to_bytes(size, "big")
 
 
-def _sign_ed25519(key: Ed25519PrivateKey, row: Signature, octets: bytes) -> bytes:
-    return key.sign(octets)
+def _sign_eddsa(key: Ed25519PrivateKey | Ed448PrivateKey, row: Signature, octets: bytes) -> bytes:
+    return key.sign(octets)     # of the whole message, without a context (RFC 8420 §2)
 
 
 _SIGNERS: dict[str, Callable[..., bytes]] = {
-    "rsa": _sign_rsa, "ecdsa": _sign_ecdsa, "ecdsa-raw": _sign_ecdsa_raw, "ed25519": _sign_ed25519}
+    "rsa": _sign_rsa, "ecdsa": _sign_ecdsa, "ecdsa-raw": _sign_ecdsa_raw, "ed25519": _sign_eddsa,
+    "ed448": _sign_eddsa}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from client.core.ikev2 import der
@@ -75,7 +76,8 @@ def _is_valid(key: object, row: Signature, signature: bytes, octets: bytes) -> b
                 signature = der_from_raw(signature, curve_octets(key.curve))
             assert row.hash is not None
             key.verify(signature, octets, ec.ECDSA(row.hash))
-        elif row.kind == "ed25519" and isinstance(key, Ed25519PublicKey):
+        elif ((row.kind == "ed25519" and isinstance(key, Ed25519PublicKey))
+              or (row.kind == "ed448" and isinstance(key, Ed448PublicKey))):
             key.verify(signature, octets)
         else:
             raise SignatureError(f"{row.name} with a key of another kind")

@@ -1,8 +1,9 @@
 """Trust anchors: the system's, or those that a profile brings."""
 
 import hashlib
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,24 +22,36 @@ SYSTEM_BUNDLES = (
 )
 _MAX_BUNDLE = 8 * 1024 * 1024
 _MAX_HASHES = 32
+_PIN = re.compile(r"sha256:([0-9a-f]{64})")
 
 
 @dataclass(frozen=True)
 class Trust:
-    """``direct`` are certificates that are trusted as they are: a profile may bring the gateway's own."""
+    """``direct`` are certificates that are trusted as they are: a profile may bring the gateway's own.
+
+    ``pin``: SHA-256 of the SubjectPublicKeyInfo that the gateway's certificate must have; with ``pin_alone`` that is
+    all that has to vouch for it.
+    """
 
     anchors: tuple[Certificate, ...] = field(repr=False)
     direct: frozenset[bytes] = field(default=frozenset(), repr=False)
     system: bool = False
+    pin: bytes = b""
+    pin_alone: bool = False
 
     def issuers_of(self, certificate: Certificate) -> list[Certificate]:
         return [anchor for anchor in self.anchors if anchor.subject == certificate.issuer]
 
 
-def load_trust(trust: Trust | str | tuple[str, ...]) -> Trust:
-    """``"system"`` or PEM texts, as a profile has them → Trust, parsed once. Raises RoveError (BAD_SETTINGS)."""
+def load_trust(trust: Trust | str | tuple[str, ...], pin: str = "") -> Trust:
+    """``"system"``, ``"pin"`` or PEM texts, and a pin, as a profile has them → Trust, parsed once.
+
+    Raises RoveError (BAD_SETTINGS).
+    """
     if isinstance(trust, Trust):
         return trust
+    if pin:
+        return replace(Trust(()) if trust == "pin" else load_trust(trust), pin=_digest(pin), pin_alone=trust == "pin")
     if isinstance(trust, str):
         if trust != "system":
             raise RoveError(Cause.BAD_SETTINGS, "gateway.trust is neither \"system\" nor a list of certificates")
@@ -48,11 +61,10 @@ def load_trust(trust: Trust | str | tuple[str, ...]) -> Trust:
 
 
 def ca_key_hashes(trust: Trust | str | tuple[str, ...]) -> tuple[bytes, ...]:
-    """SHA-1 of each anchor's SubjectPublicKeyInfo, for CERTREQ (RFC 7296 §3.7); none for the system's many.
-
-    Raises as ``load_trust``.
+    """SHA-1 of each anchor's SubjectPublicKeyInfo, for CERTREQ (RFC 7296 §3.7); none for the system's many, or where
+    there is no authority. Raises as ``load_trust``.
     """
-    if trust == "system":
+    if trust in ("system", "pin"):
         return ()
     trust = load_trust(trust)
     if trust.system:
@@ -60,6 +72,13 @@ def ca_key_hashes(trust: Trust | str | tuple[str, ...]) -> tuple[bytes, ...]:
     hashes = dict.fromkeys(hashlib.sha1(anchor.spki, usedforsecurity=False).digest()
                            for anchor in trust.anchors if _is_ca(anchor))
     return tuple(hashes)[:_MAX_HASHES]
+
+
+def _digest(pin: str) -> bytes:
+    match = _PIN.fullmatch(pin)
+    if match is None:
+        raise RoveError(Cause.BAD_SETTINGS, "gateway.pin is not sha256: and 64 hexadecimal digits")
+    return bytes.fromhex(match[1])
 
 
 @lru_cache(maxsize=16)

@@ -48,6 +48,15 @@ def build_path(leaf: Certificate, others: Sequence[Certificate], trust: Trust, n
     raise RoveError(Cause.GATEWAY_UNTRUSTED, problem)
 
 
+def check_alone(leaf: Certificate, now: datetime) -> tuple[Certificate, ...]:
+    """A certificate that nobody has to vouch for. Raises as ``build_path``."""
+    if problem := _certificate_problem(leaf, is_anchor=False):
+        raise RoveError(Cause.GATEWAY_UNTRUSTED, problem)
+    if problem := _time_problem((leaf,), now):
+        raise RoveError(Cause.GATEWAY_EXPIRED, problem)
+    return (leaf,)
+
+
 @dataclass
 class _Search:
     """Depth first. ``links`` remembers the signatures that were checked."""
