@@ -16,6 +16,7 @@ import pytest
 from client.core.datapath.base import DataPathStats
 from client.core.datapath.child_process import Nursery
 from client.core.helper import connection as module
+from client.core.helper import monitor
 from client.core.helper.agents import Prepared
 from client.core.helper.connection import Connection, Surroundings
 from client.core.helper.transport import Callbacks
@@ -51,6 +52,9 @@ class Surface:
     host_error: RoveError | None = None
     signatures: tuple[str, ...] = ()
     candidates: list[Candidate] = field(default_factory=lambda: [Candidate("wifi0", "192.168.1.10", "192.0.2.1")])
+    uplink: bool = False        # something leads out of the host, if not to the gateway
+    resolve_error: RoveError | None = None
+    looked_up: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
     prepared: int = 0
     transport: "FakeTransport | None" = None
@@ -187,9 +191,14 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     monkeypatch.setattr(module, "Transport",
                         lambda _interface, _mark, callbacks, _nursery: FakeTransport(surface, callbacks))
     monkeypatch.setattr(module, "candidate_paths", lambda _gateways, _mark: surface.candidates)
-    monkeypatch.setattr(module, "BACK_OFF", (0.01, 0.05))
+    monkeypatch.setattr(monitor, "EAGER_WAIT", 0.01)
+    monkeypatch.setattr(monitor, "BACK_OFF", (0.01, 0.05))
+    monkeypatch.setattr(module, "any_uplink", lambda _gateways, _mark: bool(surface.uplink or surface.candidates))
 
     async def resolve(names: tuple[str, ...], mark: int, skip: object = ()) -> tuple[str, ...]:
+        surface.looked_up += 1
+        if surface.resolve_error is not None:
+            raise surface.resolve_error
         return names
 
     monkeypatch.setattr(module, "resolve", resolve)
@@ -242,7 +251,7 @@ async def test_a_host_that_refuses_is_told_to_the_gateway(rig: Rig) -> None:
 async def test_a_data_path_that_dies_between_attempts_ends_the_connection(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without it the next attempt, and all after that, would hear nothing."""
-    monkeypatch.setattr(module, "BACK_OFF", (5.0,))
+    monkeypatch.setattr(monitor, "BACK_OFF", (5.0,))
     await rig.connected()
     rig.surface.gateway.close(rig.surface.now())
     assert rig.surface.transport is not None
@@ -265,16 +274,6 @@ async def test_reconnects_and_leaves_no_sas_behind(rig: Rig) -> None:
         rig.surface.gateway = Responder(GATEWAY, seeded(f"gateway{before}"), Behaviour())
         await rig.until(functools.partial(rig.surface.is_connected_again, before))
     assert len(rig.surface.installed) == 2
-
-
-@in_loop
-async def test_without_a_network_it_looks_again_by_itself(rig: Rig) -> None:
-    """A router further away comes back without a sign on this host."""
-    rig.surface.candidates, there = [], rig.surface.candidates
-    rig.connection.start()
-    await rig.until(lambda: "offline" in rig.surface.states())
-    rig.surface.candidates = there
-    await rig.until(lambda: rig.surface.states()[-1] == "connected")
 
 
 @in_loop

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
 from client.core.helper.answers import Answer, Answers
+from client.core.helper.monitor import SILENCE, BackOff
 from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa
 from client.core.helper.transport import Callbacks, Transport
 from client.core.helper.tunnel import Tunnel, describe, step
@@ -23,7 +24,7 @@ from client.core.ikev2.reauth import FORGEABLE
 from client.core.ikev2.succession import Succession
 from client.core.platform.host import HostConfig
 from client.core.platform.netmon import NetworkChange
-from client.core.platform.paths import candidate_paths
+from client.core.platform.paths import any_uplink, candidate_paths
 from client.core.platform.resolver import resolve
 from client.model.cause import Cause, Finding, Retry, RoveError
 from client.model.endpoint import Endpoint
@@ -32,7 +33,6 @@ from client.model.state import DnsState, ErrorState, State, TunnelState, rfc3339
 from client.texts import error_text, finding_text
 
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
-BACK_OFF = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0)   # s between attempts; each ± 20 %
 LASTING = 60.0                    # s: a connection that held so long begins the waits between attempts anew
 SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
@@ -85,6 +85,10 @@ class Connection:
         self._gateways: tuple[str, ...] = ()
         self._next_gateways: tuple[str, ...] = ()           # of an IKE_SA in the making, where they are others
         self._renewal: asyncio.Task[None] | None = None     # somebody is asked what a new authentication needs
+        self._looked_up: tuple[str, ...] = ()               # the profile's gateway, in this attempt
+        self._known: tuple[str, ...] = ()                   # the same, when it has let us in last
+        self._back_off = BackOff(around.random)
+        self._search: asyncio.Task[None] | None = None      # for an address that can be reached from here
         self._silences = 0
         self._was_connected = False
         self._accepted = False                              # the user, by the gateway: nothing to ask him again
@@ -117,6 +121,8 @@ class Connection:
         self._network_changed.set()
         if self._engine is not None and self._transport is not None and self._gateways:
             self._follow(self._engine, self._paths(self._gateways))
+            if self._cut_off and self._search is None and self._has_uplink():
+                self._search = self._do(self._look_elsewhere(self._engine))
 
     def network_stirs(self) -> bool:
         """A change has begun. Where the path in use is gone already there is nothing to lose by not waiting for the
@@ -143,6 +149,26 @@ class Connection:
             self._drive()
         if self._cut_off and self._tunnel.state in (State.CONNECTED, State.ROAMING):
             self._change(self._tunnel.to(State.OFFLINE, time.time()))
+
+    async def _look_elsewhere(self, engine: Succession) -> None:
+        """There is a network, and none of the addresses we know can be reached from it: of another IP version, say.
+        What its name servers say now may lead on. They come to be known a little after the network itself."""
+        waits = BackOff(self._around.random)
+        try:
+            while self._cut_off and engine is self._engine:
+                try:
+                    found = await self._look_up()
+                except RoveError:
+                    found = ()
+                if self._cut_off and engine is self._engine and (paths := self._paths(found)):
+                    self._gateways = found
+                    self._follow(engine, paths)
+                    return
+                if not self._has_uplink():
+                    return          # the next notification begins this anew
+                await asyncio.sleep(waits.wait(Cause.NAME_NOT_FOUND, self._around.clock()))
+        finally:
+            self._search = None
 
     def rekey(self, what: str) -> None:
         """Raises RoveError(NOT_CONNECTED) where there is nothing to renew."""
@@ -203,7 +229,6 @@ class Connection:
 
     async def _attempts(self) -> None:
         """Until disconnected, or a cause that only a person can mend."""
-        failures = 0
         while not self._closing:
             self._connected_at = None
             childless = self._childless
@@ -218,26 +243,39 @@ class Connection:
                 forged = self._was_connected and error.cause in FORGEABLE
                 if (error.cause.retry is not Retry.BACK_OFF and not forged) or self._closing:
                     raise
-                if self._connected_at is not None and self._around.clock() - self._connected_at >= LASTING:
-                    failures = 0
                 self._hint = error
                 self._tell_error(error, final=False)
-                state = State.RECONNECTING if self._was_connected else State.CONNECTING
-                if error.cause is Cause.NO_NETWORK:
-                    state = State.OFFLINE
-                self._change(self._tunnel.to(state, time.time(), spis=(b"", b""), children=()))
-                wait = BACK_OFF[min(failures, len(BACK_OFF) - 1)] * (0.8 + 0.4 * self._around.random(1)[0] / 255)
-                failures += 1
-                if state is State.OFFLINE:      # until something changes here, or, unseen from here, further away
-                    wait = BACK_OFF[-1]
-                else:
-                    self._network_changed.clear()
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._network_changed.wait(), wait)
+                await self._pause(error.cause)
+
+    async def _pause(self, cause: Cause) -> None:
+        """Until the next attempt makes sense: when something changes on this host, or, where that would not be seen
+        from here, after a while."""
+        now = self._around.clock()
+        if self._connected_at is not None and now - self._connected_at >= LASTING:
+            self._back_off.begin_anew()
+        offline = cause in SILENCE and not self._has_uplink()
+        self._tunnel = replace(self._tunnel, spis=(b"", b""), children=())
+        if offline:
+            self._change(self._tunnel.to(State.OFFLINE, time.time()))
+        else:
+            self._trying()
+        if cause is not Cause.NO_NETWORK:       # else what has changed since is not known to be of no help
+            self._network_changed.clear()
+        wait = None if offline else self._back_off.wait(cause, now)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._network_changed.wait(), wait)
+            self._back_off.begin_anew()
+
+    def _trying(self) -> None:
+        self._change(self._tunnel.to(State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
+
+    def _has_uplink(self) -> bool:
+        return any_uplink(self._gateways or self._profile.gateway.address, self._around.mark)
 
     async def _attempt(self, reason: str) -> None:
         """One IKE_SA from nothing to its end. Raises RoveError with why it ended; returns when closed by us."""
-        self._change(self._tunnel.to(State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
+        if self._tunnel.state is not State.OFFLINE:     # until there is a way
+            self._trying()
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
         self._cut_off = False
@@ -245,8 +283,11 @@ class Connection:
         if self._broken is not None:
             raise self._broken
         self._open_transport()
-        prepared = await self._prepare(reason)
-        gateways = await resolve(self._profile.gateway.address, self._around.mark, self._tunnel.virtual_ips.dns)
+        gateways = self._looked_up = await self._look_up()
+        if not self._paths(gateways):
+            raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
+        self._trying()
+        prepared = await self._prepare(reason)      # nobody is asked for what could not be used
         turn = self._silences % len(gateways)       # after one that was silent the next is tried first
         self._gateways, self._next_gateways = gateways[turn:] + gateways[:turn], ()
         paths = self._paths(self._gateways)
@@ -254,9 +295,9 @@ class Connection:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
         config = engine_config(self._profile, prepared, self._around.random,
                                self._tunnel.virtual_ips.addresses, alone=self._around.alone())
-        if len(gateways) > 1:
-            config = replace(config, connect_give_up=SILENCE_BEFORE_THE_NEXT)
-        config = replace(config, childless=self._childless)
+        patience = config.connect_give_up if len(gateways) == 1 else SILENCE_BEFORE_THE_NEXT
+        config = replace(config, childless=self._childless,
+                         connect_give_up=self._back_off.give_up(self._around.clock(), patience))
         self._config = config
         self._engine = Succession(config, self._around.random)
         self._around.log("info", f"initiating IKE_SA to {paths[0].remote.address} via {paths[0].interface}")
@@ -275,6 +316,17 @@ class Connection:
                 self._timer.cancel()
             for question in self._questions:
                 question.cancel()
+
+    async def _look_up(self) -> tuple[str, ...]:
+        """The profile's gateway now; where name servers fail or lie, also where it was."""
+        try:
+            found = await resolve(self._profile.gateway.address, self._around.mark, self._tunnel.virtual_ips.dns)
+        except RoveError as error:
+            if not self._known:
+                raise
+            self._around.log("warning", f"{error}; going on with {self._known[0]}")
+            found = ()
+        return tuple(dict.fromkeys((*found, *self._known)))
 
     def _say_goodbye(self, engine: Succession) -> None:
         """Once, where it was not the engine that ended: the gateway need not keep what we could not use."""
@@ -304,8 +356,7 @@ class Connection:
             if due is not None:
                 self._deadline.reschedule(due + loop.time() - began)
         if self._tunnel.state is State.WAITING_FOR_USER:
-            self._change(self._tunnel.to(
-                State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
+            self._trying()
         self._started = self._around.clock()
         return prepared
 
@@ -476,7 +527,7 @@ class Connection:
                 self._childless |= event.step == "childless-only"
                 self._step(event.step, event.detail)
             case ike.Established():
-                self._accepted = True
+                self._accepted, self._known = True, self._looked_up
                 self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
                 transport.rebind(event.path, event.nat)
             case ike.ChildInstalled():

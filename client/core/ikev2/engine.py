@@ -31,6 +31,7 @@ from client.core.ikev2.exchange import (
     AUTH_INTERVAL,
     GROWTH,
     LONGEST_AUTH_INTERVAL,
+    LONGEST_INIT_INTERVAL,
     LONGEST_INTERVAL,
     MAX_MESSAGE_ID,
     Outstanding,
@@ -66,6 +67,7 @@ CLOCK_STEP = 0.001       # s: deadlines closer than this are the same
 UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
 HINT_INTERVAL = 10.0     # s between liveness checks that hints of anybody bring about
 
+_LONGEST = {IkeState.INIT: LONGEST_INIT_INTERVAL, IkeState.AUTH: LONGEST_AUTH_INTERVAL}
 _TALKING = (IkeState.ESTABLISHED, IkeState.RIVAL, IkeState.REKEYED, IkeState.DELETING)
 
 
@@ -448,7 +450,7 @@ class Ikev2Engine:
         if fresh:
             outstanding.first_sent, outstanding.interval = now, self._first_interval(sa)
         else:
-            longest = LONGEST_AUTH_INTERVAL if sa.state is IkeState.AUTH else LONGEST_INTERVAL
+            longest = _LONGEST.get(sa.state, LONGEST_INTERVAL)
             outstanding.interval = min(outstanding.interval * GROWTH, longest)
         self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + outstanding.interval)
 

@@ -17,6 +17,7 @@ AUTH_INTERVAL = 0.5      # s, least for IKE_AUTH: a gateway signs, and asks its 
 GROWTH = 1.5
 LONGEST_INTERVAL = 4.0   # s
 LONGEST_AUTH_INTERVAL = 2.0
+LONGEST_INIT_INTERVAL = 3.0    # a gateway that restarts is found soon after
 MAX_MESSAGE_ID = 0xFFFF_0000   # an IKE_SA is replaced long before its message IDs run out (§2.2)
 
 

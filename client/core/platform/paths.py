@@ -28,6 +28,7 @@ MAX_CANDIDATES = 32
 
 _FIB_MATCH = 0x2000       # RTM_F_FIB_MATCH: the table's entry, or an error where none matches
 _MAX_GATEWAYS = 16
+_ANYWHERE = ("198.18.0.1", "2001:db8::1")    # nobody's (RFC 2544, RFC 3849): the kernel is asked, nothing is sent
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,12 @@ def candidate_paths(gateway_addresses: Sequence[str], mark: int) -> list[Candida
             return _candidates(netlink, gateways, mark)
     except NetlinkError:
         return []
+
+
+def any_uplink(gateway_addresses: Sequence[str], mark: int) -> bool:
+    """Does anything lead out of this host, to one of these literals or to anywhere? If not, only the kernel's next
+    notification can change that."""
+    return bool(candidate_paths((*_ANYWHERE, *gateway_addresses), mark))
 
 
 def _candidates(netlink: Netlink, gateways: Sequence[IpAddress], mark: int) -> list[Candidate]:
