@@ -35,6 +35,8 @@ class Attempt:
     _under_way: int = 0         # of eaps
     _made: int = 0              # of eaps: so many have made their MSK
     tried: bool = False         # the gateway has seen something of a secret that it may count as a failure
+    stored: set[int | str] = field(default_factory=set)     # of secrets: those that the vault gave
+    to_keep: dict[int | str, str] = field(default_factory=dict, repr=False)     # once the gateway has accepted them
 
     @property
     def accepted(self) -> bool:
@@ -51,6 +53,12 @@ class Attempt:
                 self.eaps.append((index, _mschapv2(each.identity, self.secrets[index], random(16))))
         if self.profile.ike.ppk:
             psk_octets(self.secrets[PPK], "post-quantum key")
+
+    @property
+    def unproven(self) -> list[int | str]:
+        """Which secrets the gateway has not shown to know, in the order in which they were of use."""
+        proven = {index for index, _ in self.eaps[:self._made]}
+        return [slot for slot in self.secrets if slot not in proven]
 
     @property
     def psk(self) -> bytes:
@@ -82,6 +90,7 @@ class Attempt:
 
     def forget(self) -> None:
         self.secrets.clear()
+        self.to_keep.clear()
         self.eaps.clear()
         self.credential = None
 

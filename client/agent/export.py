@@ -39,9 +39,10 @@ class AgentExport:
         self._owner = ""            # roved's unique name, once its uid was seen
         self._checking: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._outcomes: set[asyncio.Task[Any]] = set()      # of _tasks: heard to their end also when we stop
         self._calls: dict[str, Callable[..., Awaitable[list[Any]]]] = {
             "Prepare": self._prepare, "SignIkeAuth": self._sign_ike_auth, "PskAuth": self._psk_auth,
-            "PpkMix": self._ppk_mix, "Eap": self._eap, "Cancel": self._cancel}
+            "PpkMix": self._ppk_mix, "Eap": self._eap, "Outcome": self._outcome, "Cancel": self._cancel}
 
     async def start(self) -> None:
         """Before RegisterAgent. Raises DBusError when the bus refuses to tell who owns names."""
@@ -56,10 +57,13 @@ class AgentExport:
     async def stop(self) -> None:
         """Answers nobody any more, forgets everything."""
         self._bus.remove_message_handler(self._handle)
+        if self._outcomes:
+            await asyncio.wait(set(self._outcomes), timeout=1.0)
         for task in set(self._tasks):
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        await self._service.settle()
         await self._service.forget_all()
         if self._bus.connected:
             await self._ask_bus("RemoveMatch", _RULE)
@@ -78,7 +82,10 @@ class AgentExport:
             return None
         if len(self._tasks) >= MAX_OUTSTANDING:
             return Message.new_error(message, _LIMITS, "too many calls at once")
-        self._spawn(self._serve(message))
+        task = self._spawn(self._serve(message))
+        if message.member == "Outcome":
+            self._outcomes.add(task)
+            task.add_done_callback(self._outcomes.discard)
         return _HANDLED
 
     def _owner_is(self, owner: str) -> None:
@@ -148,6 +155,10 @@ class AgentExport:
 
     async def _eap(self, name: str, packet: bytes) -> list[Any]:
         return list(await self._service.eap(name, packet))
+
+    async def _outcome(self, name: str, accepted: bool) -> list[Any]:
+        await self._service.outcome(name, accepted)
+        return []
 
     async def _cancel(self, name: str) -> list[Any]:
         await self._service.cancel(name)

@@ -21,8 +21,10 @@ async def hosted(client: VpnClient, kind: str, prompter: "Prompter", on_notice: 
     from dbus_fast import DBusError
 
     from client.agent.export import AgentExport
+    from client.agent.keyring import KeyringVault
     from client.agent.service import AgentService
-    export = AgentExport(client.bus, AgentService(prompter, on_notice=on_notice, on_finding=on_finding), roved_uid)
+    service = AgentService(prompter, vault=KeyringVault(), on_notice=on_notice, on_finding=on_finding)
+    export = AgentExport(client.bus, service, roved_uid)
     try:
         await export.start()
         await client.register_agent(kind)

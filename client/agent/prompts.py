@@ -4,7 +4,7 @@ import asyncio
 import os
 import termios
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
 
@@ -147,6 +147,20 @@ class FdPrompter:
         fd, self._fd = self._fd, None
         if fd is not None:
             os.close(fd)
+
+
+class Remembering:
+    """What may be kept is to be kept: for whoever has said so beforehand."""
+
+    def __init__(self, prompter: Prompter) -> None:
+        self._prompter = prompter
+
+    async def secret(self, question: Question) -> Answer:
+        answer = await self._prompter.secret(question)
+        return replace(answer, remember=question.may_remember)
+
+    async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
+        return await self._prompter.choose(text, choices, profile)
 
 
 async def _ask(terminal: int, text: str, echo: bool) -> str:

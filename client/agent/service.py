@@ -1,7 +1,8 @@
-"""The agent: Prepare, SignIkeAuth, PskAuth, PpkMix, Eap, Cancel. It holds the secrets; roved gets only what they make.
+"""The agent: Prepare, SignIkeAuth, PskAuth, PpkMix, Eap, Outcome, Cancel.
 
-It trusts its caller (``export`` lets only roved in) no further than these methods go: it signs nothing but
-IKE AUTH, with the key of the profile that was prepared, a few times a minute.
+It holds the secrets; roved gets only what they make. It trusts its caller (``export`` lets only roved in) no further
+than these methods go: it signs nothing but IKE AUTH, with the key of the profile that was prepared, a few times a
+minute.
 """
 
 import asyncio
@@ -9,7 +10,7 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from client.agent.credentials import stored_file
 from client.agent.keys import load_credential
 from client.agent.limits import check_ppk_request, check_psk_request, check_signature_request
 from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp
+from client.agent.stored import StoredSecrets
+from client.agent.vault import KEPT_KINDS, PASSPHRASE, NoVault, Vault
 from client.core.eap.packet import EapError
 from client.core.ikev2 import auth
 from client.model.cause import Cause, Finding, RoveError
@@ -54,10 +57,12 @@ class AgentService:
     """The logic, without D-Bus. Every method raises RoveError.
 
     ``credential_path(profile, file)`` finds the user's files; ``on_notice(profile, words)`` gets a gateway's
-    words, ``on_finding(profile, finding)`` what is worth telling about a credential.
+    words, ``on_finding(profile, finding)`` what is worth telling about a credential. ``vault``: what was kept is not
+    asked for.
     """
 
     def __init__(self, prompter: Prompter, *, credential_path: Callable[[str, str], Path] = stored_file,
+                 vault: Vault | None = None,
                  on_notice: Callable[[str, str], None] | None = None,
                  on_finding: Callable[[str, Finding], None] | None = None,
                  clock: Callable[[], float] = time.monotonic, random: Callable[[int], bytes] = os.urandom) -> None:
@@ -70,7 +75,8 @@ class AgentService:
         self._attempts: dict[str, Attempt] = {}
         self._running: dict[str, asyncio.Task[Attempt]] = {}
         self._limits: dict[tuple[str, str], RateLimit] = {}
-        self._refusals: dict[str, tuple[int, str, str]] = {}    # profile → round, why, the gateway's words
+        self._refusals: dict[str, tuple[int | str, str, str]] = {}  # profile → secret, why, the gateway's words
+        self._stored = StoredSecrets(vault or NoVault(), self._on_finding)
         self._asking = asyncio.Lock()
         self._expiries: dict[str, asyncio.TimerHandle] = {}
 
@@ -145,16 +151,36 @@ class AgentService:
         except EapError as error:
             if error.cause is Cause.USER_REFUSED:
                 self._refusals.setdefault(name, (index, error.detail, ""))
+                self._stored.refused(attempt, [index])
             self._forget(name)
             raise
         if result.refused:
             self._refusals[name] = (index, result.refused, result.notice)
+            self._stored.refused(attempt, [index])
             attempt.secrets.pop(index, None)    # refused: not to be used again, not even by a faulty retry
         if result.notice:
             self._on_notice(name, result.notice)
         if result.msk is not None:
             attempt.msk_made()
         return result.response, result.msk or b""
+
+    async def outcome(self, name: str, accepted: bool) -> None:
+        """What the gateway says of all that this attempt gave it."""
+        attempt = self._attempts.get(name)
+        if attempt is None:
+            return
+        if accepted:
+            self._stored.accepted(attempt)
+            return
+        wrong = attempt.unproven
+        if wrong:
+            self._refusals.setdefault(name, (wrong[0], "the gateway does not accept it", ""))
+        self._stored.refused(attempt, wrong)
+        self._forget(name)
+
+    async def settle(self) -> None:
+        """What was to be kept or removed is."""
+        await self._stored.settle()
 
     async def cancel(self, name: str) -> None:
         """The end of the attempt or of the prompt: nothing of it is kept."""
@@ -179,10 +205,10 @@ class AgentService:
                 elif index not in attempt.secrets:
                     kind, what = ((PromptKind.PSK, "Pre-shared key") if each.auth == "psk"
                                   else (PromptKind.PASSWORD, f"Password of {each.identity}"))
-                    attempt.secrets[index] = await self._ask_secret(profile, index, kind, what)
+                    attempt.secrets[index] = await self._secret(attempt, index, kind, what)
             if profile.ike.ppk and PPK not in attempt.secrets:
-                attempt.secrets[PPK] = await self._ask_secret(
-                    profile, None, PromptKind.PPK, f"Post-quantum key {profile.ike.ppk}")
+                attempt.secrets[PPK] = await self._secret(
+                    attempt, PPK, PromptKind.PPK, f"Post-quantum key {profile.ike.ppk}")
         except SecretUsedUp as error:
             raise RoveError(Cause.CREDENTIAL_UNUSABLE, str(error)) from error
         except PromptCancelled as error:
@@ -191,26 +217,39 @@ class AgentService:
         attempt.prepared_at = self._clock()
         return attempt
 
-    async def _ask_secret(self, profile: Profile, index: int | None, kind: PromptKind, what: str) -> str:
-        refused, why, words = self._refusals.get(profile.name, (None, "", ""))
-        again = refused is not None and refused == index
+    async def _secret(self, attempt: Attempt, slot: int | str, kind: PromptKind, what: str) -> str:
+        """Kept, or asked for."""
+        name = attempt.profile.name
+        refused, why, words = self._refusals.get(name, (None, "", ""))
+        again = refused is not None and refused == slot
         if again:
-            del self._refusals[profile.name]
+            del self._refusals[name]
+        elif (stored := await self._stored.get(attempt, slot)) is not None:
+            return stored
         before = f"The last one was refused: {why}. " if again else ""
+        return await self._ask(attempt, slot, Question(
+            kind, f"{before}{what} for {name}", name, words if again else "", again))
+
+    async def _ask(self, attempt: Attempt, slot: int | str, question: Question) -> str:
+        may = self._stored.keeps and question.kind in KEPT_KINDS
         async with self._asking:
-            answer = await self._prompter.secret(Question(
-                kind, f"{before}{what} for {profile.name}", profile.name, words if again else "", again))
+            answer = await self._prompter.secret(replace(question, may_remember=may))
+        if may and answer.remember:
+            attempt.to_keep[slot] = answer.text
         return answer.text
 
     async def _load(self, attempt: Attempt) -> None:
         profile = attempt.profile
+        tries = 0
 
         async def ask() -> str:
-            async with self._asking:
-                answer = await self._prompter.secret(Question(
-                    PromptKind.PASSPHRASE, f"Passphrase of {profile.user.certificate} for {profile.name}",
-                    profile.name))
-            return answer.text
+            nonlocal tries
+            tries += 1
+            if tries == 1 and (stored := await self._stored.get(attempt, PASSPHRASE)) is not None:
+                return stored
+            self._stored.refused(attempt, [PASSPHRASE])
+            return await self._ask(attempt, PASSPHRASE, Question(
+                PromptKind.PASSPHRASE, f"Passphrase of {profile.user.certificate} for {profile.name}", profile.name))
 
         key = self._credential_path(profile.name, profile.user.key) if profile.user.key else None
         attempt.credential = await load_credential(
@@ -253,6 +292,7 @@ class AgentService:
         if expiry := self._expiries.pop(name, None):
             expiry.cancel()
         if attempt := self._attempts.pop(name, None):
+            self._stored.ended(attempt)
             attempt.forget()
 
     async def _drop(self, name: str) -> None:

@@ -73,6 +73,8 @@ AGENT_METHODS = {row.name: row for row in (
            "profile, PRF name, SK_d, SK_pi, SK_pr → each as prf+ (PPK, itself)"),
     Method("Eap", "say", "ayay", "", "profile, EAP packet from the gateway → (response or empty, MSK or empty); "
            "not asked for EAP-Identity and EAP-Success, whose answers are known from Prepare and from the MSK"),
+    Method("Outcome", "sb", "", "", "profile; did the gateway accept all that was given? then it may be kept where the "
+           "user wished so, else what was kept is removed"),
     Method("Cancel", "s", "", "", "profile: end of the attempt or of the prompt; forget what it held"),
 )}
 

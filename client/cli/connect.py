@@ -29,7 +29,8 @@ def run_connect(options: argparse.Namespace) -> int:
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         screen = Screen()
-        async with VpnClient() as client, hosted_agent(client, "cli", prompter_for(options.password_fd)):
+        prompter = prompter_for(options.password_fd, remember=options.remember)
+        async with VpnClient() as client, hosted_agent(client, "cli", prompter):
             await client.subscribe()
             attempt = Attempt(screen, options.name, options.timeout)
             try:

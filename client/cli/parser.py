@@ -98,6 +98,8 @@ def _connect(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--password-fd", metavar="N", type=descriptor,
                      help="read the password, pre-shared key or passphrase as one line from file descriptor N; "
                           "several secrets as several lines, in the order of user.auth")
+    sub.add_argument("--remember", action="store_true",
+                     help="keep what is typed in the session's keyring, once the gateway has accepted it")
 
 
 def _disconnect(sub: argparse.ArgumentParser) -> None:

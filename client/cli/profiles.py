@@ -92,7 +92,19 @@ def run_delete(options: argparse.Namespace) -> int:
     asyncio.run(delete())
     credentials.remove(options.name)
     screen.line(f"Deleted {options.name}.")
+    asyncio.run(_forget(screen, options.name))
     return ExitCode.DONE.value
+
+
+async def _forget(screen: Screen, name: str) -> None:
+    """What the keyring has of the profile."""
+    from client.agent.keyring import KeyringVault
+    from client.agent.vault import VaultError
+    try:
+        await KeyringVault().forget_all(name)
+    except VaultError as error:
+        screen.error(f"What the keyring holds for {name} was not removed: {error}.",
+                     f"Remove “Rove VPN {name}” with your desktop's password manager.")
 
 
 def _cannot(screen: Screen, file: str, problems: Sequence[str]) -> int:

@@ -31,7 +31,8 @@ async def hosted_agent(client: VpnClient, kind: str, prompter: "Prompter") -> As
         yield
 
 
-def prompter_for(descriptor: int | None) -> "Prompter":
-    """The terminal, or the file descriptor that holds the secret."""
-    from client.agent.prompts import FdPrompter, TerminalPrompter
-    return TerminalPrompter() if descriptor is None else FdPrompter(descriptor)
+def prompter_for(descriptor: int | None, *, remember: bool = False) -> "Prompter":
+    """The terminal, or the file descriptor that holds the secret. ``remember``: what is given is to be kept."""
+    from client.agent.prompts import FdPrompter, Remembering, TerminalPrompter
+    prompter = TerminalPrompter() if descriptor is None else FdPrompter(descriptor)
+    return Remembering(prompter) if remember else prompter

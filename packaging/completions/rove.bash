@@ -11,7 +11,8 @@ _rove() {
         list|watch) options="--json" ;;
         show) names=1 ;;
         delete) options="--yes"; names=1 ;;
-        connect|reauth) options="--timeout --password-fd"; names=1 ;;
+        connect) options="--timeout --password-fd --remember"; names=1 ;;
+        reauth) options="--timeout --password-fd"; names=1 ;;
         disconnect) names=1 ;;
         rekey) options="--ike"; names=1 ;;
         status) options="--json"; names=1 ;;

@@ -25,6 +25,7 @@ complete -c rove -n '__fish_seen_subcommand_from import' -l check -d 'only check
 complete -c rove -n '__fish_seen_subcommand_from delete' -l yes -d 'do not ask'
 complete -c rove -n '__fish_seen_subcommand_from connect reauth' -l timeout -x -d 'give up after so many seconds'
 complete -c rove -n '__fish_seen_subcommand_from connect reauth' -l password-fd -x -d 'read the secret from this descriptor'
+complete -c rove -n '__fish_seen_subcommand_from connect' -l remember -d 'keep what is typed in the keyring'
 complete -c rove -n '__fish_seen_subcommand_from rekey' -l ike -d 'renew the IKE SA'
 complete -c rove -n '__fish_seen_subcommand_from list status watch log' -l json -d 'for programs'
 complete -c rove -n '__fish_seen_subcommand_from log' -s f -l follow -d 'go on with new lines'

@@ -24,6 +24,7 @@ class Answers:
 
     answers: list[str | Exception | None]
     asked: list[Question] = field(default_factory=list)
+    remember: bool = False
     open: int = 0
     shown: asyncio.Event = field(default_factory=asyncio.Event)
     withdrawn: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,7 +46,7 @@ class Answers:
                 self.open -= 1
                 self.withdrawn.set()
         assert answer is not None
-        return Answer(answer)
+        return Answer(answer, self.remember)
 
 
 def ike_sa_init(*, flags: int = 0x08, exchange: int = 34, spi_r: bytes = bytes(8), message_id: int = 0,

@@ -78,6 +78,38 @@ def test_an_agent_that_dies_over_its_prompt_is_followed_by_the_next(world, start
     assert world.recorded(what="prepared", name="asks-dying")["identity"] == "other"
 
 
+def test_a_silent_agent_is_followed_by_the_next_and_cancelled_when_that_one_answers(world, start):
+    silent, other, third = start("alice"), start("alice"), start("alice")
+    agent(silent, "cli", {"Prepare": {"hang": True}, "Cancel": {}})
+    agent(other, "tray", named("other"))
+    agent(third, "agent", named("third"))
+    connect(silent, "asks-both")
+    assert world.recorded(what="prepared", name="asks-both")["identity"] == "other"
+    calls = silent.ask(op="heard", calls=2)["agent_calls"]
+    assert [(member, body[0]) for member, body in calls] == [("Prepare", "asks-both"), ("Cancel", "asks-both")]
+    assert [member for member, _ in other.ask(op="heard", calls=1)["agent_calls"]] == ["Prepare"]
+    assert third.ask(op="heard")["agent_calls"] == []
+
+
+def test_a_no_from_one_of_several_that_were_asked_is_the_answer(world, start):
+    silent, other = start("alice"), start("alice")
+    agent(silent, "cli", {"Prepare": {"hang": True}, "Cancel": {}})
+    agent(other, "agent", {"Prepare": {"error": "org.rovevpn.Rove1.Error.prompt_cancelled", "text": "no"}})
+    connect(silent, "asks-no")
+    assert world.recorded(what="failed", name="asks-no")["code"] == "prompt-cancelled"
+    assert [member for member, _ in silent.ask(op="heard", calls=2)["agent_calls"]] == ["Prepare", "Cancel"]
+
+
+def test_all_who_were_asked_in_vain_are_told_to_stop(world, start):
+    silent, mute = start("alice"), start("alice")
+    for one in (silent, mute):
+        agent(one, "cli", {"Prepare": {"hang": True}, "Cancel": {}})
+    connect(silent, "asks-vain")
+    assert world.recorded(what="failed", name="asks-vain")["code"] == "prompt-unanswered"
+    for one in (silent, mute):
+        assert [member for member, _ in one.ask(op="heard", calls=2)["agent_calls"]] == ["Prepare", "Cancel"]
+
+
 def test_only_the_users_own_agents_are_asked(world, start):
     alice, bob = start("alice"), start("bob")
     agent(bob, "tray", named("bob"))

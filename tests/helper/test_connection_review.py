@@ -57,6 +57,7 @@ class Surface:
     looked_up: int = 0
     events: list[dict[str, Any]] = field(default_factory=list)
     prepared: int = 0
+    outcomes: list[bool] = field(default_factory=list)
     transport: "FakeTransport | None" = None
     installed: set[bytes] = field(default_factory=set)
     applied: list[Any] = field(default_factory=list)
@@ -135,6 +136,9 @@ class FakeAgent:
 
     async def psk_auth(self, prf: str, octets: bytes) -> bytes:
         return auth.psk_auth(prf, b"secret", octets)
+
+    def outcome(self, *, accepted: bool) -> None:
+        self.surface.outcomes.append(accepted)
 
     def cancel(self) -> None:
         pass

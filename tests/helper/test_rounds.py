@@ -67,8 +67,8 @@ class Registry:
     def has(self, sender: str) -> bool:
         return True
 
-    def tell_cancel(self, sender: str, profile: str) -> None:
-        self.asked.append(("Cancel", [profile]))
+    def tell(self, sender: str, method: str, arguments: list[Any]) -> None:
+        self.asked.append((method, arguments))
 
     async def call(self, sender: str, method: str, arguments: list[Any], patience: float) -> Any:
         self.asked.append((method, arguments))

@@ -21,6 +21,7 @@ KINDS = ("cli", "agent", "tray")
 MAX_AGENTS = 64
 MAX_AGENTS_PER_USER = 8
 ANSWER_TIMEOUT = 30.0             # s, where nobody types: a smartcard signature takes up to some seconds
+NEXT_AFTER = 20.0                 # s: an agent that has not answered by then may be where nobody sits
 MAX_CERTIFICATES, MAX_CERTIFICATE = 16, 65536
 MAX_SIGNATURES, MAX_SIGNATURE_NAME = 32, 64
 MAX_SIGNATURE = 8192
@@ -32,6 +33,8 @@ _ITS_CAUSES = frozenset({
     Cause.NO_AGENT, Cause.PROMPT_CANCELLED, Cause.PROMPT_UNANSWERED, Cause.CREDENTIAL_UNUSABLE, Cause.USER_REFUSED,
     Cause.EAP_METHOD_UNSUPPORTED, Cause.BAD_SETTINGS, Cause.PROTOCOL_ERROR, Cause.GATEWAY_UNTRUSTED,
     Cause.GATEWAY_EXPIRED, Cause.GATEWAY_WRONG_NAME, Cause.GATEWAY_KEY_USAGE})
+# It says nothing for the user: another agent may.
+_NOT_THE_USERS = frozenset({Cause.NO_AGENT, Cause.PROMPT_UNANSWERED})
 # The agent is not there, or is none: ask the next.
 _NO_REPLY = "org.freedesktop.DBus.Error.NoReply"
 _GONE = frozenset(f"org.freedesktop.DBus.Error.{name}" for name in (
@@ -121,10 +124,10 @@ class AgentRegistry:
             raise _nonsense(f"{method} answered with signature {plain(reply.signature, 40)!r}")
         return None if not reply.body else reply.body if len(reply.body) > 1 else reply.body[0]
 
-    def tell_cancel(self, sender: str, profile: str) -> None:
-        """End of the attempt, without waiting for an answer."""
+    def tell(self, sender: str, method: str, arguments: list[Any]) -> None:
+        """A call of AGENT_METHODS, without waiting for an answer."""
         if sender in self._agents and self._bus.connected:
-            message = self._message(sender, "Cancel", [profile])
+            message = self._message(sender, method, arguments)
             message.flags = MessageFlag.NO_REPLY_EXPECTED
             self._bus.send(message)
 
@@ -148,6 +151,7 @@ class AgentSession:
         self._profile = profile
         self._toml = profile_toml
         self._bound: str | None = None
+        self._asked: set[str] = set()       # and have not answered yet
         self._eap_identity = ""
         self._msk = b""
 
@@ -160,27 +164,57 @@ class AgentSession:
 
         Raises RoveError: NO_AGENT, PROMPT_CANCELLED, PROMPT_UNANSWERED, CREDENTIAL_UNUSABLE …
         """
-        loop = asyncio.get_running_loop()
-        end = loop.time() + deadline
-        for agent in await self._registry.candidates(self.uid, self._connect_sender):
-            remaining = max(0.0, end - loop.time())
-            if self._bound != agent.sender:
-                self.cancel()               # the same agent keeps what it may use again
-            self._bound = agent.sender      # from here ``cancel`` reaches it, also while it prompts
-            try:
-                prepared = _prepared(await self._registry.call(
-                    agent.sender, "Prepare", [self._profile, self._toml, reason, remaining], remaining))
-                self._eap_identity, self._msk = prepared.eap_identity, b""
-                return prepared
-            except RoveError as error:
-                if error.cause is not Cause.NO_AGENT:
-                    self.cancel()
-                    raise
-                self._bound = None
-            except asyncio.CancelledError:
-                self.cancel()
-                raise
+        order = await self._registry.candidates(self.uid, self._connect_sender)
+        waiting = [agent.sender for agent in order]
+        if self._bound != (waiting[0] if waiting else None):
+            self.cancel()               # the same agent keeps what it may use again
+        self._bound = None
+        end = asyncio.get_running_loop().time() + deadline
+        patience = min(NEXT_AFTER, deadline / (len(order) + 1))
+        try:
+            self._bound, prepared = await self._first_answer(waiting, reason, end, patience)
+        except BaseException:
+            self.cancel()
+            raise
+        self._eap_identity, self._msk = prepared.eap_identity, b""
+        return prepared
+
+    async def _first_answer(self, waiting: list[str], reason: str, end: float, patience: float
+                            ) -> tuple[str, Prepared]:
+        """Each agent in its turn; the next one is asked as well when the last has gone or is silent for ``patience``
+        s. What one of them says for its user, yes or no, is the answer, and the others need not ask any more."""
+        asked: dict[asyncio.Task[Prepared], str] = {}
+        nobody: RoveError | None = None
+        try:
+            while waiting or asked:
+                if waiting:
+                    sender = waiting.pop(0)
+                    self._asked.add(sender)     # from here ``cancel`` reaches it, also while it prompts
+                    asked[asyncio.ensure_future(self._ask_one(sender, reason, end))] = sender
+                done, _ = await asyncio.wait(asked, timeout=patience if waiting else None,
+                                             return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    sender, error = asked.pop(task), task.exception()
+                    if error is None:
+                        self._asked.discard(sender)
+                        return sender, task.result()
+                    if not isinstance(error, RoveError) or error.cause not in _NOT_THE_USERS:
+                        raise error
+                    if error.cause is Cause.NO_AGENT:
+                        self._asked.discard(sender)
+                    nobody = error if nobody is None or error.cause is Cause.PROMPT_UNANSWERED else nobody
+        finally:
+            for task in asked:
+                task.cancel()
+            self._tell_asked()
+        if nobody is not None and nobody.cause is Cause.PROMPT_UNANSWERED:
+            raise nobody
         raise RoveError(Cause.NO_AGENT, "nobody is there to ask: no agent of this user answers")
+
+    async def _ask_one(self, sender: str, reason: str, end: float) -> Prepared:
+        remaining = max(0.0, end - asyncio.get_running_loop().time())
+        return _prepared(await self._registry.call(
+            sender, "Prepare", [self._profile, self._toml, reason, remaining], remaining))
 
     async def sign_ike_auth(self, ike_sa_init: bytes, nonce_r: bytes, maced_id: bytes, int_auth: bytes,
                             algorithm: str) -> bytes:
@@ -222,9 +256,20 @@ class AgentSession:
     def cancel(self) -> None:
         """The attempt is over, well or not: the agent forgets what it held. Idempotent."""
         self._eap_identity, self._msk = "", b""
+        self._tell_asked()
         if self._bound is not None:
-            self._registry.tell_cancel(self._bound, self._profile)
+            self._registry.tell(self._bound, "Cancel", [self._profile])
             self._bound = None
+
+    def outcome(self, *, accepted: bool) -> None:
+        """What the gateway says of what the agent gave; it is not waited for."""
+        if self._bound is not None:
+            self._registry.tell(self._bound, "Outcome", [self._profile, accepted])
+
+    def _tell_asked(self) -> None:
+        for sender in self._asked:
+            self._registry.tell(sender, "Cancel", [self._profile])
+        self._asked.clear()
 
     async def _ask(self, method: str, *arguments: Any, patience: float = ANSWER_TIMEOUT) -> Any:
         if self._bound is None or not self._registry.has(self._bound):

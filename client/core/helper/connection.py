@@ -37,6 +37,7 @@ LASTING = 60.0                    # s: a connection that held so long begins the
 SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
+_REFUSALS = (Cause.USER_REFUSED, Cause.PPK_REFUSED)
 _SILENCE = (Cause.GATEWAY_SILENT, Cause.LOGIN_UNANSWERED)
 _BETTER_THAN_TIMEOUT = (Cause.NO_NETWORK, Cause.NAME_NOT_FOUND)
 
@@ -307,6 +308,7 @@ class Connection:
             await self._over
         except RoveError as error:
             self._silences += error.cause in _SILENCE
+            self._tell_refusal(error.cause)
             raise
         finally:
             self._say_goodbye(self._engine)
@@ -327,6 +329,11 @@ class Connection:
             self._around.log("warning", f"{error}; going on with {self._known[0]}")
             found = ()
         return tuple(dict.fromkeys((*found, *self._known)))
+
+    def _tell_refusal(self, cause: Cause) -> None:
+        """What was given is not given again unasked."""
+        if cause in _REFUSALS:
+            self._agent.outcome(accepted=False)
 
     def _say_goodbye(self, engine: Succession) -> None:
         """Once, where it was not the engine that ended: the gateway need not keep what we could not use."""
@@ -453,6 +460,7 @@ class Connection:
 
     def _reauthentication_failed(self, event: ike.ReauthenticationFailed, offset: float) -> None:
         self._next_gateways = ()
+        self._tell_refusal(event.cause)
         text = error_text(event.cause, event.detail)
         self._around.log("warning", f"reauthentication: {event.cause.code}: {text.message}")
         finding = finding_text("reauth-failed", why=text.message, until=rfc3339(event.deadline + offset))
@@ -528,6 +536,7 @@ class Connection:
                 self._step(event.step, event.detail)
             case ike.Established():
                 self._accepted, self._known = True, self._looked_up
+                self._agent.outcome(accepted=True)
                 self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
                 transport.rebind(event.path, event.nat)
             case ike.ChildInstalled():
@@ -556,6 +565,7 @@ class Connection:
             case ike.Reauthenticated():
                 self._gateways, self._next_gateways = self._next_gateways or self._gateways, ()
                 transport.rebind(event.established.path, event.established.nat)
+                self._agent.outcome(accepted=True)
                 self._step("reauthenticated", event.reason)
             case ike.ReauthenticationFailed():
                 self._reauthentication_failed(event, offset)
