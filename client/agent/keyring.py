@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -55,9 +56,8 @@ class KeyringVault:
 
     async def _remove(self, name: str, marks: Sequence[str]) -> None:
         def remove(service: Any) -> None:
-            from keyring.errors import PasswordDeleteError
             for mark in marks:
-                with suppress(PasswordDeleteError):     # somebody has removed it by hand
+                if service.get_password(_service(name), mark) is not None:     # else removed by hand
                     service.delete_password(_service(name), mark)
         if marks:
             await self._run(remove)
@@ -96,11 +96,10 @@ class KeyringVault:
 def _secret_service() -> Any:
     """The backend, never another one. Raises VaultError. Imported here: 60 ms that most connections do without."""
     try:
-        import secretstorage  # noqa: F401 - what the backend needs
-        from keyring.backends.SecretService import Keyring
+        import_module("secretstorage")      # without which the backend can be made, and fails later
+        return import_module("keyring.backends.SecretService").Keyring()
     except ImportError as error:
         raise VaultError("the Python packages keyring and SecretStorage are not installed") from error
-    return Keyring()  # type: ignore[no-untyped-call]  # keyring left it bare
 
 
 def _explained(error: Exception) -> VaultError:
