@@ -311,6 +311,8 @@ def test_messages_that_are_in_order(exchange, response, payloads):
     (ExchangeType.IKE_AUTH, False, (*AUTH.payloads, p.TSi(ANY)), "2 payloads TSi"),
     (ExchangeType.IKE_AUTH, True, (p.AUTH(2, b""), p.AUTH(2, b"")), "2 payloads AUTH"),
     (ExchangeType.IKE_AUTH, True, (p.EAP(b""), p.EAP(b"")), "2 payloads EAP"),
+    (ExchangeType.IKE_SESSION_RESUME, False, (NO,), "no Nonce"),
+    (ExchangeType.IKE_SESSION_RESUME, True, (NONCE, NONCE), "2 payloads Nonce"),
     (ExchangeType.CREATE_CHILD_SA, False, (SA, *TS), "no Nonce"),
     (ExchangeType.CREATE_CHILD_SA, True, (NONCE,), "no SA"),
     (ExchangeType.INFORMATIONAL, False, tuple([NO] * 65), "65 payloads Notify"),
@@ -323,5 +325,6 @@ def test_messages_that_are_not(exchange, response, payloads, problem):
 
 def test_both_directions_of_every_exchange_have_a_row():
     assert {exchange for exchange, _ in MESSAGE_RULES} == {
-        ExchangeType.IKE_SA_INIT, ExchangeType.IKE_AUTH, ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL}
-    assert len(MESSAGE_RULES) == 8
+        ExchangeType.IKE_SA_INIT, ExchangeType.IKE_SESSION_RESUME, ExchangeType.IKE_AUTH,
+        ExchangeType.CREATE_CHILD_SA, ExchangeType.INFORMATIONAL}
+    assert len(MESSAGE_RULES) == 10

@@ -42,6 +42,11 @@ def eap_auth(prf_id: int | str, key: bytes, octets: bytes) -> bytes:
     return psk_auth(prf_id, key, octets)
 
 
+def resumed_auth(prf_id: int | str, sk_p: bytes, octets: bytes) -> bytes:
+    """prf (SK_px, octets), without the key pad: of an IKE_SA that a ticket brings back (RFC 5723 §5.1)."""
+    return prf(prf_id, sk_p, octets)
+
+
 def mix_ppk(prf_id: int | str, ppk: bytes, keys: Sequence[bytes]) -> tuple[bytes, ...]:
     """SK_d, SK_pi and SK_pr of IKE_SA_INIT → those in use: each prf+ (PPK, key), as long as it was (RFC 8784 §3).
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from client.core.crypto.provider import LIBRARY, CryptoProvider
 from client.core.ikev2 import children
+from client.core.ikev2 import events as ike
 from client.core.ikev2.answer_child import answer_rekey_child
 from client.core.ikev2.child_sa import ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
@@ -37,6 +38,7 @@ from client.core.ikev2.exchange import (
     Outstanding,
     Task,
 )
+from client.core.ikev2.first_exchange import FirstExchange
 from client.core.ikev2.fragment import Reassembly
 from client.core.ikev2.ike_auth import IkeAuth
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
@@ -57,6 +59,7 @@ from client.core.ikev2.proposal import proposal_name
 from client.core.ikev2.protection import is_first
 from client.core.ikev2.redirect import RedirectedAway
 from client.core.ikev2.rekey_ike import RekeyIke, answer_rekey_ike
+from client.core.ikev2.resumption import SessionResume, TicketRefused, usable
 from client.core.ikev2.timers import Timer
 from client.model.cause import Cause
 
@@ -68,6 +71,7 @@ UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
 HINT_INTERVAL = 10.0     # s between liveness checks that hints of anybody bring about
 
 _LONGEST = {IkeState.INIT: LONGEST_INIT_INTERVAL, IkeState.AUTH: LONGEST_AUTH_INTERVAL}
+_FIRST = (ExchangeType.IKE_SA_INIT, ExchangeType.IKE_SESSION_RESUME)
 _TALKING = (IkeState.ESTABLISHED, IkeState.RIVAL, IkeState.REKEYED, IkeState.DELETING)
 
 
@@ -76,7 +80,7 @@ class Ikev2Engine:
 
     def __init__(self, config: EngineConfig, random: Random, crypto: CryptoProvider = LIBRARY) -> None:
         self._ctx = Context(config, random, crypto)
-        self._init: IkeSaInit | None = None
+        self._init: FirstExchange | None = None
         self._said_unreachable = False
         self._last_hint: float | None = None
         self._paths: tuple[Path, ...] = ()
@@ -100,7 +104,7 @@ class Ikev2Engine:
             header = parse_header(data)
         except ProtocolError:
             return
-        if header.exchange != ExchangeType.IKE_SA_INIT and not header.protected:
+        if header.exchange not in _FIRST and not header.protected:
             self._unprotected(data, now)
             return
         sa = self._ctx.sas.get(header.spi_r if header.initiator else header.spi_i)
@@ -264,7 +268,9 @@ class Ikev2Engine:
             ctx.remove_sa(sa)
         sa = IkeSa(ctx.random(8), bytes(8), initiator=True)
         ctx.add_sa(sa)
-        self._init = IkeSaInit(ctx, sa, group)
+        ticket = ctx.config.ticket
+        self._init = (SessionResume(ctx, sa, ticket) if ticket is not None and usable(ticket, now)
+                      else IkeSaInit(ctx, sa, group))
         self._send_init(sa, now)
         if self._init.fallback_group() is not None:
             ctx.timers.set(Timer.KE_SILENCE, sa.own_spi, now + KE_SILENCE)
@@ -276,13 +282,17 @@ class Ikev2Engine:
     def _init_response(self, sa: IkeSa, header: Header, data: bytes, now: float) -> None:
         ctx, init, outstanding = self._ctx, self._init, sa.window.outstanding
         if (init is None or outstanding is None or not header.response or header.message_id != 0
-                or header.exchange != ExchangeType.IKE_SA_INIT):
+                or header.exchange != init.exchange):
             return
         try:
             message = parse_plain(data)
             check_rules(message)
             self._heard(outstanding, now)
             ready = init.process_response(message, data, now)
+        except TicketRefused:
+            ctx.emit(ike.TicketRefused())
+            ctx.fail(Cause.PROTOCOL_ERROR, "the gateway does not take the ticket")
+            return
         except RedirectedAway as away:
             if away.gateway is not None:
                 ctx.emit(Redirected(away.gateway))

@@ -104,6 +104,21 @@ class ChildSaInfo:
     name: str = ""          # of the ChildConfig that it fulfils
 
 
+@dataclass(frozen=True)
+class Ticket:
+    """What brings an IKE_SA back without a log-in (RFC 5723): ``opaque`` is the gateway's, the rest we keep beside it.
+
+    ``expires_at`` is the caller's clock; ``remote_id`` is whom the gateway had proven to be.
+    """
+
+    opaque: bytes = field(repr=False)
+    sk_d: bytes = field(repr=False)
+    proposal: Proposal
+    local_id: tuple[int, bytes]
+    remote_id: tuple[int, bytes]
+    expires_at: float
+
+
 class Event:
     """Base of everything ``next_event`` returns."""
 
@@ -241,6 +256,18 @@ class Unreachable(Event):
 
 
 @dataclass(frozen=True)
+class TicketReceived(Event):
+    """For ``EngineConfig.ticket`` of a later engine; the latest one counts."""
+
+    ticket: Ticket
+
+
+@dataclass(frozen=True)
+class TicketRefused(Event):
+    """The IKE_SA does not come back; ``Failed`` follows, and a log-in is needed."""
+
+
+@dataclass(frozen=True)
 class AuthLifetime(Event):
     """The gateway wants a new authentication within so many seconds (RFC 4478)."""
 
@@ -372,7 +399,8 @@ class EngineConfig:
     redirected_from: str = ""                   # the address that sent us here (RFC 5685)
     redirects: bool = True                      # follow a gateway that sends us to another
     children: tuple[ChildConfig, ...] = ()      # several CHILD_SAs, the first made in IKE_AUTH; else the one above
-
+    resumption: bool = True                     # ask the gateway for a ticket (RFC 5723)
+    ticket: Ticket | None = None                # begin with this one, while it is valid
     childless: bool = False                     # no CHILD_SA in IKE_AUTH where the gateway can do without (RFC 6023)
 
     def wanted(self) -> tuple[ChildConfig, ...]:

@@ -24,6 +24,7 @@ from client.core.ikev2.configuration import config_request, read_config_reply
 from client.core.ikev2.constants import AuthMethod, CertEncoding, ExchangeType, NotifyType
 from client.core.ikev2.errors import InvalidSyntax, ProtocolError
 from client.core.ikev2.events import (
+    AuthRound,
     ChildInstalled,
     EapReceived,
     EapReply,
@@ -34,14 +35,15 @@ from client.core.ikev2.events import (
     Progress,
     SignatureNeeded,
 )
+from client.core.ikev2.first_exchange import FirstExchange
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
-from client.core.ikev2.ike_sa_init import IkeSaInit
 from client.core.ikev2.informational import DeleteUnused, heed_auth_lifetime, heed_redirect
 from client.core.ikev2.message import Message
 from client.core.ikev2.mobike import tell_new_address
 from client.core.ikev2.payloads import AUTH, CERT, CERTREQ, CP, EAP, SA, IDi, IDr, Notify, Payload, TSi, TSr
 from client.core.ikev2.proof import Proof
 from client.core.ikev2.proposal import proposal_name, without_ke
+from client.core.ikev2.resumption import SessionResume, heed_ticket
 from client.core.ikev2.timers import Timer
 from client.model.cause import Cause
 
@@ -65,7 +67,7 @@ class IkeAuth:
 
     exchange = ExchangeType.IKE_AUTH
 
-    def __init__(self, ctx: Context, sa: IkeSa, init: IkeSaInit, int_auth: bytes = b"") -> None:
+    def __init__(self, ctx: Context, sa: IkeSa, init: FirstExchange, int_auth: bytes = b"") -> None:
         self._ctx = ctx
         self._sa = sa
         self._init = init
@@ -74,7 +76,8 @@ class IkeAuth:
         self._spi_in = ctx.new_child_spi()
         self._child = ctx.wanted[0]
         self._childless = ctx.config.childless and ctx.peer.childless
-        self._rounds = ctx.config.rounds
+        self._ticket = init.ticket if isinstance(init, SessionResume) else None
+        self._rounds = ctx.config.rounds if self._ticket is None else (AuthRound("ticket", self._ticket.local_id),)
         self._round = 0
         self._expected = _Expected.AUTH_TAKEN
         self._id_i = IDi(*self._rounds[0].local_id)
@@ -92,7 +95,9 @@ class IkeAuth:
     def start(self, now: float) -> None:
         """Has the PPK mixed in where there is one, and begins the first round."""
         ctx = self._ctx
-        if len(self._rounds) > 1 and not ctx.peer.multiple_auth:
+        if self._ticket is not None:
+            self._begin_round(now)      # the PPK is in its SK_d already
+        elif len(self._rounds) > 1 and not ctx.peer.multiple_auth:
             ctx.fail(Cause.ROUNDS_UNSUPPORTED, f"the profile has {len(self._rounds)}")
         elif not ctx.config.ppk_id:
             self._begin_round(now)
@@ -120,6 +125,9 @@ class IkeAuth:
             self._expected = _Expected.EAP
             self._send_identity([])
             return
+        if current.auth == "ticket":
+            self._send_identity(self._with_auth(AUTH(AuthMethod.SHARED_KEY, self._proof.own_resumed_auth(self._id_i))))
+            return
         algorithm: str | None = "psk"
         if current.auth == "certificate":
             algorithm = auth.choose_signature(ctx.config.signatures, ctx.peer.hashes)
@@ -143,7 +151,7 @@ class IkeAuth:
         payloads: list[Payload] = [own_auth]
         if self._round + 1 < len(self._rounds):
             payloads.append(Notify.of(NotifyType.ANOTHER_AUTH_FOLLOWS))     # RFC 4739 §2.1
-        if self._ctx.config.ppk_id and self._round == 0:
+        if self._ctx.config.ppk_id and self._round == 0 and self._ticket is None:
             self._ppk_asked = True          # without NO_PPK_AUTH: it is this key or no connection (RFC 8784 §3)
             payloads.append(Notify.of(NotifyType.PPK_IDENTITY, bytes([PPK_ID_FIXED]) + self._ctx.config.ppk_id))
         return payloads
@@ -154,7 +162,7 @@ class IkeAuth:
         payloads: list[Payload] = [self._id_i]
         if self._rounds[self._round].auth == "certificate":
             payloads += [CERT(CertEncoding.X509_SIGNATURE, der) for der in config.certificates]
-        if first and config.certificate_authorities:
+        if first and config.certificate_authorities and self._ticket is None:
             payloads.append(CERTREQ(CertEncoding.X509_SIGNATURE, config.certificate_authorities))
         if first and config.remote_id is not None:
             payloads.append(IDr(*config.remote_id))
@@ -176,6 +184,8 @@ class IkeAuth:
             payloads.append(Notify.of(NotifyType.INITIAL_CONTACT))
         if self._ctx.peer.multiple_auth:
             payloads.append(Notify.of(NotifyType.MULTIPLE_AUTH_SUPPORTED))
+        if config.resumption:
+            payloads.append(Notify.of(NotifyType.TICKET_REQUEST))           # RFC 5723 §4.2
         if config.eap_only and self._rounds[0].auth == "eap":
             payloads.append(Notify.of(NotifyType.EAP_ONLY_AUTHENTICATION))
         return payloads
@@ -221,6 +231,9 @@ class IkeAuth:
             self._refused(message)
             return
         self._id_r = id_r
+        if self._ticket is not None:
+            self._judge_resumed(peer_auth, id_r, message, now)
+            return
         certificates = tuple(c.data for c in message.all(CERT) if c.encoding == CertEncoding.X509_SIGNATURE)
 
         def verdict(given: PeerVerdict, now: float) -> None:
@@ -229,6 +242,16 @@ class IkeAuth:
         self._ctx.emit(PeerAuth(
             self._ctx.ask(verdict), peer_auth.method, peer_auth.data, self._proof.peer_octets(id_r), self._proof.prf,
             id_r.id_type, id_r.data, certificates[:MAX_CERTIFICATES]))
+
+    def _judge_resumed(self, peer_auth: AUTH, id_r: IDr, message: Message, now: float) -> None:
+        """The same gateway as before, and it could open the ticket."""
+        assert self._ticket is not None
+        expected = self._proof.peer_resumed_auth(id_r)
+        proven = peer_auth.method == AuthMethod.SHARED_KEY and hmac.compare_digest(expected, peer_auth.data)
+        same = (id_r.id_type, id_r.data) == self._ticket.remote_id
+        self._verdict(PeerVerdict() if proven and same else PeerVerdict(
+            Cause.GATEWAY_BAD_SIGNATURE, "its AUTH lacks the ticket's key" if same else
+            "it has another identity than when it gave the ticket"), message, now)
 
     def _may_prove_by_eap(self, message: Message, id_r: IDr) -> bool:
         """RFC 5998 §3: where the profile allows it, in the first round, and for the identity that was asked for."""
@@ -244,6 +267,8 @@ class IkeAuth:
         if not self._gateway_proven:
             ctx.emit(Progress("gateway-authenticated"))
         self._gateway_proven = True
+        assert self._id_r is not None
+        ctx.remote_id = self._id_r.id_type, self._id_r.data
         self._gateway_rounds += 1
         # Only where both have said that they can (RFC 4739 §2.1).
         self._gateway_owes = ctx.peer.multiple_auth and message.notify(NotifyType.ANOTHER_AUTH_FOLLOWS) is not None
@@ -340,6 +365,7 @@ class IkeAuth:
             return
         if self._eap_proves and not self._gateway_proven:
             self._gateway_proven = True
+            self._ctx.remote_id = self._id_r.id_type, self._id_r.data
             self._ctx.emit(Progress("gateway-authenticated"))
         self._go_on(message, now)
 
@@ -356,6 +382,8 @@ class IkeAuth:
         else:
             self._with_child(message, now)
         heed_auth_lifetime(ctx, message)
+        if not ctx.finished:
+            heed_ticket(ctx, self._sa, message, now)
 
     def _with_child(self, message: Message, now: float) -> None:
         ctx, sa = self._ctx, self._sa

@@ -134,6 +134,7 @@ class Context:
         self.moved = False                          # before the gateway could be told (IKE_AUTH)
         self._path: Path | None = None
         self.nat = False
+        self.remote_id: tuple[int, bytes] | None = None     # whom the gateway has proven to be
         self.sas: dict[bytes, IkeSa] = {}           # by our own SPI; the newest last
         self.lingering: dict[bytes, ChildSaInfo] = {}
         self.last_heard = 0.0                       # authenticated IKE or ESP, the caller's clock

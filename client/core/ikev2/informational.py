@@ -9,6 +9,7 @@ from client.core.ikev2.message import Message
 from client.core.ikev2.natd import nat_detection
 from client.core.ikev2.payloads import Delete, Notify, Payload
 from client.core.ikev2.redirect import new_gateway
+from client.core.ikev2.resumption import heed_ticket
 from client.model.cause import Cause
 
 
@@ -123,6 +124,7 @@ def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) 
             if spis:
                 reply.append(Delete(ProtocolId.ESP, tuple(spis)))
     heed_auth_lifetime(ctx, message)
+    heed_ticket(ctx, sa, message, now)
     if sa.state is IkeState.ESTABLISHED:
         heed_redirect(ctx, message, live=True)
     if gone and sa.state is IkeState.ESTABLISHED:

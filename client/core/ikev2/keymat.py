@@ -37,6 +37,13 @@ def rekey_ike_keys(old_prf_id: int, old_sk_d: bytes, proposal: Proposal, shared:
     return _expand(crypto, proposal, skeyseed, nonce_i, nonce_r, spi_i, spi_r)
 
 
+def resumed_ike_keys(proposal: Proposal, old_sk_d: bytes, nonce_i: bytes, nonce_r: bytes, spi_i: bytes, spi_r: bytes,
+                     crypto: CryptoProvider = LIBRARY) -> IkeKeys:
+    """Of an IKE_SA that a ticket brings back, with the algorithms that it had (RFC 5723 §5.1)."""
+    skeyseed = crypto.prf(proposal.prf, old_sk_d, b"Resumption" + nonce_i + nonce_r)
+    return _expand(crypto, proposal, skeyseed, nonce_i, nonce_r, spi_i, spi_r)
+
+
 def derive_child_keys(prf_id: int, sk_d: bytes, proposal: Proposal, nonce_i: bytes, nonce_r: bytes, shared: bytes = b"",
                       additional: bytes = b"", crypto: CryptoProvider = LIBRARY) -> tuple[bytes, bytes, bytes, bytes]:
     """(encr_i, integ_i, encr_r, integ_r) of an ESP proposal; ``shared`` is g^ir of its own KE payloads (§2.17),

@@ -49,6 +49,8 @@ _CREATE: Counts = {SA: _ONE, Nonce: _ONE, KE: _MAYBE, TSi: _MAYBE, TSr: _MAYBE, 
 MESSAGE_RULES: Mapping[tuple[ExchangeType, bool], MessageRule] = {     # True: response
     (ExchangeType.IKE_SA_INIT, False): MessageRule({SA: _ONE, KE: _ONE, Nonce: _ONE}),
     (ExchangeType.IKE_SA_INIT, True): MessageRule({SA: _ONE, KE: _ONE, Nonce: _ONE}, frozenset({Notify})),
+    (ExchangeType.IKE_SESSION_RESUME, False): MessageRule({Nonce: _ONE}),
+    (ExchangeType.IKE_SESSION_RESUME, True): MessageRule({Nonce: _ONE}, frozenset({Notify})),
     (ExchangeType.IKE_AUTH, False): MessageRule(_AUTH_REQUEST, frozenset({EAP, AUTH, Notify})),
     (ExchangeType.IKE_AUTH, True): MessageRule(_AUTH_RESPONSE),
     (ExchangeType.CREATE_CHILD_SA, False): MessageRule(_CREATE),

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 from client.core.ikev2 import auth
 from client.core.ikev2.errors import MisuseError
+from client.core.ikev2.first_exchange import FirstExchange
 from client.core.ikev2.ike_sa import IkeSa
-from client.core.ikev2.ike_sa_init import IkeSaInit
 from client.core.ikev2.keymat import IkeKeys
 from client.core.ikev2.payloads import IDi, IDr
 
@@ -13,7 +13,7 @@ from client.core.ikev2.payloads import IDi, IDr
 class Proof:
     """For one IKE_AUTH conversation. Each round takes the latest identities (RFC 4739 §2.1), nothing else changes."""
 
-    def __init__(self, sa: IkeSa, init: IkeSaInit, int_auth: bytes) -> None:
+    def __init__(self, sa: IkeSa, init: FirstExchange, int_auth: bytes) -> None:
         self._sa = sa
         self.init = init
         self.int_auth = int_auth
@@ -43,6 +43,12 @@ class Proof:
     def peer_octets(self, id_r: IDr) -> bytes:
         return auth.signed_octets(self.init.response, self.init.nonce_i,
                                   auth.maced_id(self._prf, self._theirs.sk_pr, id_r.encode()), self.int_auth)
+
+    def own_resumed_auth(self, id_i: IDi) -> bytes:
+        return auth.resumed_auth(self._prf, self._ours.sk_pi, self.own_octets(id_i))
+
+    def peer_resumed_auth(self, id_r: IDr) -> bytes:
+        return auth.resumed_auth(self._prf, self._theirs.sk_pr, self.peer_octets(id_r))
 
     def own_eap_auth(self, msk: bytes, id_i: IDi) -> bytes:
         return auth.eap_auth(self._prf, msk, self.own_octets(id_i))
