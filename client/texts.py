@@ -229,6 +229,7 @@ FINDINGS: dict[str, str] = {
 }
 
 STEPS: dict[str, str] = {
+    "resuming": _("Asked the gateway to take the session back"),
     "ike-sa-init": _("Agreed on algorithms"),
     "gateway-authenticated": _("Gateway is who it claims to be"),
     "user-authenticated": _("Gateway accepted you"),

@@ -16,6 +16,7 @@ from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
 from client.core.helper.answers import Answer, Answers
 from client.core.helper.monitor import SILENCE, BackOff
+from client.core.helper.resume import Resume
 from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa
 from client.core.helper.transport import Callbacks, Transport
 from client.core.helper.tunnel import Tunnel, describe, step
@@ -79,6 +80,7 @@ class Connection:
         self._transport: Transport | None = None
         self._engine: Succession | None = None
         self._config: ike.EngineConfig | None = None
+        self._resume = Resume()
         self._timer: asyncio.TimerHandle | None = None
         self._over: asyncio.Future[None] | None = None      # of the attempt under way
         self._questions: set[asyncio.Task[None]] = set()
@@ -237,7 +239,8 @@ class Connection:
                 # A gateway that accepted the user and takes no CHILD_SA in IKE_AUTH is asked without one, at once.
                 await self._attempt("reconnect" if self._accepted or childless else "connect")
             except RoveError as error:
-                if self._childless and not childless and not self._closing:
+                log_in = self._resume.ended(error.cause)
+                if (log_in or (self._childless and not childless)) and not self._closing:
                     continue
                 # Nobody has signed an answer to IKE_SA_INIT: with settings that have worked it is no reason to end
                 # (RFC 7296 §2.21.1).
@@ -288,14 +291,16 @@ class Connection:
         if not self._paths(gateways):
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
         self._trying()
-        prepared = await self._prepare(reason)      # nobody is asked for what could not be used
+        previous = self._tunnel.virtual_ips.addresses
+        config = self._resume.config(previous, self._around.clock())
+        if config is None:      # nobody is asked for what could not be used, or is not needed
+            prepared = await self._prepare(reason)
+            config = engine_config(self._profile, prepared, self._around.random, previous, alone=self._around.alone())
         turn = self._silences % len(gateways)       # after one that was silent the next is tried first
         self._gateways, self._next_gateways = gateways[turn:] + gateways[:turn], ()
         paths = self._paths(self._gateways)
         if not paths:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
-        config = engine_config(self._profile, prepared, self._around.random,
-                               self._tunnel.virtual_ips.addresses, alone=self._around.alone())
         patience = config.connect_give_up if len(gateways) == 1 else SILENCE_BEFORE_THE_NEXT
         config = replace(config, childless=self._childless,
                          connect_give_up=self._back_off.give_up(self._around.clock(), patience))
@@ -536,7 +541,9 @@ class Connection:
                 self._step(event.step, event.detail)
             case ike.Established():
                 self._accepted, self._known = True, self._looked_up
-                self._agent.outcome(accepted=True)
+                if not self._resume.under_way and self._config is not None:
+                    self._agent.outcome(accepted=True)
+                    self._resume.logged_in(self._config, self._around.clock())
                 self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
                 transport.rebind(event.path, event.nat)
             case ike.ChildInstalled():
@@ -562,13 +569,19 @@ class Connection:
                 self._step("ike-rekeyed", "")
             case ike.ReauthenticationDue():
                 self._renew(event)
+            case ike.TicketReceived():
+                self._resume.received(event.ticket)
             case ike.Reauthenticated():
+                if self._config is not None:
+                    self._resume.logged_in(self._config, self._around.clock())
                 self._gateways, self._next_gateways = self._next_gateways or self._gateways, ()
                 transport.rebind(event.established.path, event.established.nat)
                 self._agent.outcome(accepted=True)
                 self._step("reauthenticated", event.reason)
             case ike.ReauthenticationFailed():
                 self._reauthentication_failed(event, offset)
+            case ike.Redirected() if self._resume.under_way:     # what another gateway wants was not prepared
+                self._finish(RoveError(Cause.GATEWAY_CLOSED, "redirected"))
             case ike.Redirected():
                 self._step("redirected", event.gateway)
                 self._do(self._go_to(event.gateway))
