@@ -70,6 +70,9 @@ class RecordingManager:
     async def reauthenticate(self, owner, name, sender):
         self.record("reauthenticate", owner, name)
 
+    def prepare_for_sleep(self, going):
+        self.record("sleep", SYSTEM, "", going=going)
+
     def states(self, owner):
         return [state for (whose, _), state in self.active.items() if whose == owner]
 

@@ -249,6 +249,21 @@ def test_a_users_tunnels_end_with_the_last_session_and_only_logind_may_say_so(wo
     assert world.recorded(what="disconnect", name="leaving")["uid"] == UIDS["alice"]
 
 
+def test_only_logind_may_say_that_the_machine_sleeps(world, start):
+    bob, root = start("bob"), start("root")
+    sleeps = {"op": "signal", "destination": None, "path": "/org/freedesktop/login1",
+              "interface": "org.freedesktop.login1.Manager", "member": "PrepareForSleep", "signature": "b",
+              "body": [True]}
+    roved = bob.call("GetNameOwner", "s", "org.rovevpn.Rove1", **BUS)
+    bob.ask(**{**sleeps, "destination": roved})
+    bob.call("Status", "s", "")
+    assert not world.record(what="sleep")
+    assert root.call("RequestName", "su", "org.freedesktop.login1", 0, **BUS) in (1, 4)     # it may have it already
+    for going in (True, False):
+        root.ask(**{**sleeps, "body": [going]})
+        assert world.recorded(what="sleep", going=going)
+
+
 def test_interactive_authorisation_asks_by_polkits_agent_and_closes_with_its_caller(start):
     asking, dialogue = start("carol"), start("carol")
     pid = asking.process.pid

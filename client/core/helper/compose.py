@@ -41,7 +41,7 @@ class Roved:
         self._subscribers = Subscribers(bus)
         self._log.on_line = self._subscribers.publish_line
         self._manager = manager_factory(self._log, self._subscribers.publish)
-        self._sessions = Sessions(bus, self._user_left)
+        self._sessions = Sessions(bus, self._user_left, self._manager.prepare_for_sleep)
         self._agents = AgentRegistry(bus, self._sessions.is_active)
         self._methods = Methods(self._manager, ProfileStore(state_dir, config_dir), self._agents, self._subscribers,
                                 self._log, rfc3339(time.time()))

@@ -138,10 +138,23 @@ class Connection:
         return self._cut_off
 
     def probe(self) -> None:
-        """The machine woke up, or the way to the gateway is in doubt."""
+        """The way to the gateway is in doubt."""
         if self._engine is not None:
             with self._accounted():
                 self._engine.probe(self._around.clock())
+                self._drive()
+
+    def woke(self, slept: float) -> None:
+        """The machine has slept for so many seconds: the network may be another, the NAT may have forgotten us and the
+        gateway too. The event loop's timers stood still meanwhile, the engine's did not."""
+        self._around.log("info", f"awake after {slept:.0f} s")
+        self.network_changed(NetworkChange(frozenset()))
+        if self._engine is not None and self._transport is not None:
+            now = self._around.clock()
+            with self._accounted():
+                self._engine.traffic_seen(self._transport.stats().last_inbound)
+                self._engine.woke(now)          # before everything that has become due
+                self._engine.handle_timeout(now)
                 self._drive()
 
     def _follow(self, engine: Succession, paths: list[ike.Path]) -> None:

@@ -1,6 +1,7 @@
 """The connections there are, and what they share: marks, interfaces, the host, the network monitor."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from client.core.helper.agents import AgentSession
 from client.core.helper.connection import Connection, Surroundings
 from client.core.helper.log import LogBook
 from client.core.helper.owner import Owner
+from client.core.helper.sleep import SleepWatch
 from client.core.platform.conventions import MAX_CONNECTIONS, interface_name, mark
 from client.core.platform.host import Host
 from client.core.platform.netmon import NetworkChange, NetworkMonitor
@@ -18,18 +20,22 @@ from client.model.state import TunnelState
 
 
 class Manager:
-    """A ConnectionManager. ``on_event`` hears Event documents with their owner."""
+    """A ConnectionManager. ``on_event`` hears Event documents with their owner; ``clock`` is CLOCK_BOOTTIME."""
 
-    def __init__(self, host: Host, log: LogBook, on_event: Callable[[Owner, dict[str, Any]], None]) -> None:
+    def __init__(self, host: Host, log: LogBook, on_event: Callable[[Owner, dict[str, Any]], None],
+                 clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)) -> None:
         self._host = host
         self._log = log
         self._on_event = on_event
         self._connections: dict[tuple[Owner, str], tuple[Connection, int, Profile]] = {}
         self._nursery = Nursery()
+        self._clock = clock
+        self._sleep = SleepWatch(self._woke, clock)
         self._monitor = NetworkMonitor(self._network_changed, self._network_stirs)
 
     async def start(self) -> None:
         await self._monitor.start()
+        self._sleep.start()
         self._nursery.prepare(asyncio.get_running_loop())
 
     async def connect(self, owner: Owner, profile: Profile, agent: AgentSession, deadline: float) -> None:
@@ -45,7 +51,8 @@ class Manager:
         connection = Connection(profile, agent, deadline, Surroundings(
             host=self._host, event=lambda document: self._on_event(owner, {"connection": name, **document}),
             log=lambda level, text: self._log.write(owner, name, level, text), nursery=self._nursery,
-            index=index, interface=interface_name(index), mark=mark(index), alone=lambda: self._is_alone(profile)))
+            index=index, interface=interface_name(index), mark=mark(index), clock=self._clock,
+            alone=lambda: self._is_alone(profile)))
         self._connections[owner, name] = (connection, index, profile)
         connection.start()
 
@@ -82,8 +89,17 @@ class Manager:
 
     async def shutdown(self) -> None:
         self._monitor.close()
+        self._sleep.close()
         self._nursery.close()
         await asyncio.gather(*(entry[0].disconnect() for entry in self._connections.values()))
+
+    def prepare_for_sleep(self, going: bool) -> None:
+        self._sleep.prepare_for_sleep(going)
+
+    def _woke(self, slept: float) -> None:
+        for connection, _, _ in self._connections.values():
+            if connection.active:
+                connection.woke(slept)
 
     def _network_stirs(self) -> bool:
         urgent = [connection.network_stirs() for connection, _, _ in self._connections.values() if connection.active]

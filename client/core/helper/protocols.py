@@ -40,6 +40,9 @@ class ConnectionManager(Protocol):
     async def reauthenticate(self, owner: Owner, name: str, sender: str) -> None:
         """Begin another IKE_SA beside the one in use; ``sender``'s agent is asked first. The connection is active."""
 
+    def prepare_for_sleep(self, going: bool, /) -> None:
+        """The machine goes to sleep, or (False) is awake again; also before ``start``."""
+
     def states(self, owner: Owner) -> list[TunnelState]:
         """The connections of this owner that were started, also failed ones, in no particular order."""
 

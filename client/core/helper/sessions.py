@@ -1,4 +1,4 @@
-"""The users' sessions, as logind knows them: whose session is active, and who has left.
+"""What logind knows: whose session is active, who has left, and when the machine goes to sleep.
 
 Without logind (containers, other init systems) nobody's session counts as active and nobody leaves.
 """
@@ -18,15 +18,18 @@ _TIMEOUT = 5.0            # s
 
 
 class Sessions:
-    """``on_user_left(uid)`` is called in the event loop after the user's last session ended."""
+    """``on_user_left(uid)`` is called in the event loop after the user's last session ended, ``on_sleep(True)`` when
+    the machine is about to sleep and ``on_sleep(False)`` when it is awake again."""
 
-    def __init__(self, bus: MessageBus, on_user_left: Callable[[int], None]) -> None:
+    def __init__(self, bus: MessageBus, on_user_left: Callable[[int], None], on_sleep: Callable[[bool], None]) -> None:
         self._bus = bus
         self._on_user_left = on_user_left
+        self._on_sleep = on_sleep
         self._logind = ""              # unique name: anybody may send us a signal that says it is logind's
 
     async def start(self) -> None:
         for rule in (f"type='signal',sender='{_LOGIND}',interface='{_MANAGER}',member='UserRemoved'",
+                     f"type='signal',sender='{_LOGIND}',interface='{_MANAGER}',member='PrepareForSleep'",
                      f"type='signal',sender='{DBUS}',member='NameOwnerChanged',arg0='{_LOGIND}'"):
             await self._call(DBUS, "/org/freedesktop/DBus", DBUS, "AddMatch", "s", [rule])
         reply = await self._call(DBUS, "/org/freedesktop/DBus", DBUS, "GetNameOwner", "s", [_LOGIND])
@@ -37,9 +40,12 @@ class Sessions:
         """Every signal roved receives passes here."""
         if message.sender == DBUS and message.member == "NameOwnerChanged" and message.body[0] == _LOGIND:
             self._logind = message.body[2]
-        elif (self._logind and message.sender == self._logind and message.interface == _MANAGER
-                and message.member == "UserRemoved" and message.signature == "uo"):
-            self._on_user_left(message.body[0])
+        elif self._logind and message.sender == self._logind and message.interface == _MANAGER:
+            match message.member, message.signature:
+                case "UserRemoved", "uo":
+                    self._on_user_left(message.body[0])
+                case "PrepareForSleep", "b":
+                    self._on_sleep(message.body[0])
 
     async def is_active(self, pid: int) -> bool:
         """Does the process belong to an active session? False when it is not known."""

@@ -68,6 +68,7 @@ CLOSE_GIVE_UP = 2.0      # s: a DELETE that nobody answers does not hold the use
 REKEY_HELD = 5.0         # s between looks whether a rekeying may go on
 CLOCK_STEP = 0.001       # s: deadlines closer than this are the same
 UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
+AWAKE = 120.0            # s, least, that SAs have after a sleep: the network comes back first
 HINT_INTERVAL = 10.0     # s between liveness checks that hints of anybody bring about
 
 _LONGEST = {IkeState.INIT: LONGEST_INIT_INTERVAL, IkeState.AUTH: LONGEST_AUTH_INTERVAL}
@@ -173,6 +174,12 @@ class Ikev2Engine:
         elif not sa.window.queue:
             self._ctx.enqueue(sa, Liveness())
         self._pump(now)
+
+    def woke(self, now: float) -> None:
+        """The machine has slept. What could not be renewed meanwhile has not been used either: it does not end before
+        it could be renewed now."""
+        self._ctx.timers.postpone((Timer.EXPIRE_IKE, Timer.EXPIRE_CHILD), now + AWAKE)
+        self.probe(now)
 
     def traffic_seen(self, at: float) -> None:
         """When the data path last opened an ESP packet: the gateway is alive (RFC 7296 §2.4)."""

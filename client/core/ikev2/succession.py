@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from client.core.crypto.provider import LIBRARY, CryptoProvider
 from client.core.ikev2 import reauth
-from client.core.ikev2.engine import Ikev2Engine
+from client.core.ikev2.engine import AWAKE, Ikev2Engine
 from client.core.ikev2.events import (
     AuthLifetime,
     ChildInstalled,
@@ -128,6 +128,17 @@ class Succession:
         """The machine woke up, or the path is in doubt: is everything still as it was?"""
         for engine in list(self._engines()):
             engine.probe(now)
+        self._collect(now)
+
+    def woke(self, now: float) -> None:
+        """The machine has slept: a new authentication takes the place of renewed keys only if they cannot be renewed
+        now, too."""
+        for engine in list(self._engines()):
+            engine.woke(now)
+        for spi, due in self._ends.items():
+            if due.at < now + AWAKE:
+                self._ends[spi] = reauth.by_end(now, max(due.deadline, now + AWAKE))
+        self._set_timer(now)
         self._collect(now)
 
     def traffic_seen(self, at: float) -> None:

@@ -1,5 +1,6 @@
 """Every timer has a name; one table, one ``next_timeout`` (in the manner of quinn)."""
 
+from collections.abc import Collection
 from enum import Enum, auto
 
 
@@ -32,6 +33,12 @@ class TimerTable:
 
     def cancel(self, timer: Timer, owner: bytes) -> None:
         self._deadlines.pop((timer, owner), None)
+
+    def postpone(self, timers: Collection[Timer], until: float) -> None:
+        """None of these is due before ``until``."""
+        for key, at in self._deadlines.items():
+            if key[0] in timers:
+                self._deadlines[key] = max(at, until)
 
     def cancel_owner(self, owner: bytes) -> None:
         for key in [key for key in self._deadlines if key[1] == owner]:
