@@ -21,7 +21,7 @@ class Recorder:
         self.soft: list[bytes] = []
         self.hard: list[bytes] = []
         self.refused: list[tuple[Endpoint, int]] = []
-        self.restarts = 0
+        self.restarts = self.suspicions = 0
         self.failed: list[str] = []
 
     def ike_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
@@ -35,6 +35,9 @@ class Recorder:
 
     def send_refused(self, remote: Endpoint, errno: int) -> None:
         self.refused.append((remote, errno))
+
+    def unanswered(self) -> None:
+        self.suspicions += 1
 
     def data_path_restarted(self) -> None:
         self.restarts += 1

@@ -19,7 +19,9 @@ from client.core.datapath.messages import (
     Remove,
     SendRefused,
     SetKeepalive,
+    SetPatience,
     SoftExpired,
+    Unanswered,
 )
 from client.model.endpoint import Endpoint
 
@@ -38,7 +40,10 @@ MESSAGES: list[Message] = [
     Remove(SPI),
     Rebind(DataPathEndpoint(HERE, THERE)),
     Rebind(DataPathEndpoint(Endpoint("", 0), THERE)),
+    Rebind(DataPathEndpoint(HERE, THERE, 7)),
     SetKeepalive(20_000),
+    SetPatience(1_080),
+    Unanswered(),
     Checkpoint(7),
     Ready(),
     IkeReceived(HERE, THERE, bytes(range(200))),
@@ -74,6 +79,7 @@ def test_every_truncation_and_every_addition_is_refused(message: Message):
         Rebind(DataPathEndpoint(Endpoint("gateway.example", 1), THERE)),
         Rebind(DataPathEndpoint(Endpoint("192.0.2.1", 70_000), THERE)),
         SendRefused(THERE, -1),
+        Rebind(DataPathEndpoint(HERE, THERE, -1)),
         SetKeepalive(-1),
         IkeReceived(HERE, THERE, bytes(80_000)),
         InstallInbound(0, 0, InboundSa(SPI, "aes256gcm16", bytes(300), b"", (), ())),

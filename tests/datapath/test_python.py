@@ -20,7 +20,9 @@ from client.core.datapath.messages import (
     Remove,
     SendRefused,
     SetKeepalive,
+    SetPatience,
     SoftExpired,
+    Unanswered,
 )
 from client.core.datapath.page import Header, Page, Sa, create_page
 from client.core.datapath.python import KEEPALIVE, PacketLoop
@@ -308,6 +310,32 @@ def test_keepalives_only_when_nothing_was_sent(rig: Rig):
     rig.loop.apply(SetKeepalive(0))
     rig.now += 100 * SECOND
     assert rig.from_host() == []
+
+
+def test_suspicion_when_nothing_comes_back(rig: Rig):
+    rig.install_outbound()
+    rig.install_inbound()
+    rig.loop.apply(SetPatience(1000))
+    rig.from_host(PACKET)
+    rig.now += SECOND // 2
+    rig.from_host(PACKET)
+    rig.now += SECOND // 2 - 1
+    rig.loop.step(0)
+    assert rig.told == []
+    rig.now += 1
+    rig.loop.step(3600)             # wakes by itself
+    assert rig.told == [Unanswered()]
+    rig.from_host(PACKET)
+    rig.from_gateway(esp(ANSWER, 1)[:-1] + b"?")
+    rig.now += 2 * SECOND
+    rig.from_host(PACKET)
+    assert rig.told == [Unanswered()] * 2       # what is not authentic is no answer
+    rig.from_host(PACKET)
+    rig.from_gateway(esp(ANSWER, 2))
+    rig.now += 100 * SECOND
+    rig.loop.step(0)
+    assert rig.told == [Unanswered()] * 2
+    assert rig.loop._patience.deadline == 0
 
 
 def test_refusals_are_told_rarely_and_do_no_harm(rig: Rig):

@@ -85,7 +85,7 @@ class FakeTransport:
     async def start(self) -> None:
         pass
 
-    def path(self, interface: str, local: str, gateway: str, mtu: int = 1500) -> ike.Path:
+    def path(self, interface: str, local: str, gateway: str, mtu: int = 1500, index: int = 0) -> ike.Path:
         return ike.Path(Endpoint(local, 500), Endpoint(gateway, 500), interface)
 
     def send(self, *datagrams: ike.Datagram) -> None:

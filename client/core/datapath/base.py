@@ -49,10 +49,15 @@ class OutboundSa:
 
 @dataclass(frozen=True)
 class DataPathEndpoint:
-    """Where ESP goes: from ``local`` (its address picks the source) to ``remote``, UDP encapsulated."""
+    """Where ESP goes: from ``local`` (its address picks the source) to ``remote``, UDP encapsulated.
+
+    ``interface`` is the index of the one to leave by, 0 for the kernel's choice: a link whose carrier is lost keeps
+    its routes, and they are still the best there are.
+    """
 
     local: Endpoint
     remote: Endpoint
+    interface: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +89,8 @@ class DataPathListener(Protocol):
     def hard_expired(self, spi: bytes) -> None: ...
     def send_refused(self, remote: Endpoint, errno: int) -> None:
         """ICMP said no (ECONNREFUSED, EHOSTUNREACH …): a hint, never proof (it is not authenticated)."""
+    def unanswered(self) -> None:
+        """ESP goes out, and for longer than ``set_patience`` said nothing comes back. Said more and more rarely."""
     def data_path_restarted(self) -> None: ...
     def data_path_failed(self, detail: str) -> None:
         """It died too often and stays dead: no packet is carried any more. Only ``close`` makes sense now."""
@@ -99,6 +106,8 @@ class DataPath(Protocol):
     def rebind(self, endpoint: DataPathEndpoint) -> None: ...
     def set_keepalive(self, interval: float) -> None:
         """NAT keepalives (one 0xFF octet, RFC 3948 §2.3) after ``interval`` s without ESP or IKE; 0 = none."""
+    def set_patience(self, seconds: float) -> None:
+        """How long ESP may stay without any answer before ``unanswered`` says so; 0 = for ever."""
     def send_ike(self, data: bytes, endpoint: DataPathEndpoint) -> None: ...
     def when_settled(self, then: Callable[[], None]) -> None:
         """Calls ``then`` once everything said so far is in force: SAs carry packets, removed ones do not."""

@@ -23,7 +23,9 @@ from client.core.datapath.messages import (
     Remove,
     SendRefused,
     SetKeepalive,
+    SetPatience,
     SoftExpired,
+    Unanswered,
 )
 from client.model.endpoint import Endpoint
 
@@ -174,11 +176,12 @@ _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader
     (3, Remove, lambda m: _spi(m.spi), lambda r: Remove(r.take(4))),
     (
         4, Rebind,
-        lambda m: _endpoint(m.endpoint.local) + _endpoint(m.endpoint.remote),
-        lambda r: Rebind(DataPathEndpoint(_read_endpoint(r), _read_endpoint(r))),
+        lambda m: _endpoint(m.endpoint.local) + _endpoint(m.endpoint.remote) + struct.pack(">I", m.endpoint.interface),
+        lambda r: Rebind(DataPathEndpoint(_read_endpoint(r), _read_endpoint(r), r.number(4))),
     ),
     (5, SetKeepalive, lambda m: struct.pack(">I", m.milliseconds), lambda r: SetKeepalive(r.number(4))),
     (6, Checkpoint, lambda m: struct.pack(">I", m.number), lambda r: Checkpoint(r.number(4))),
+    (7, SetPatience, lambda m: struct.pack(">I", m.milliseconds), lambda r: SetPatience(r.number(4))),
     (64, Ready, lambda m: b"", lambda r: Ready()),
     (
         65, IkeReceived,
@@ -193,6 +196,7 @@ _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader
         lambda r: SendRefused(_read_endpoint(r), r.number(2)),
     ),
     (69, Reached, lambda m: struct.pack(">I", m.number), lambda r: Reached(r.number(4))),
+    (70, Unanswered, lambda m: b"", lambda r: Unanswered()),
 )  # fmt: skip
 
 _WRITERS = {kind: (number, write) for number, kind, write, _ in _ROWS}

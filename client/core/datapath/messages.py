@@ -41,6 +41,16 @@ class SetKeepalive:
 
 
 @dataclass(frozen=True)
+class SetPatience:
+    milliseconds: int
+
+
+@dataclass(frozen=True)
+class Unanswered:
+    """ESP goes out, and nothing comes back."""
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """Answered by Reached: everything said before it is in force."""
 
@@ -81,6 +91,6 @@ class Reached:
 
 
 Message = (
-    InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive | Checkpoint
-    | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused | Reached
+    InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive | SetPatience | Checkpoint
+    | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused | Reached | Unanswered
 )  # fmt: skip

@@ -36,7 +36,9 @@ from client.core.datapath.messages import (
     Remove,
     SendRefused,
     SetKeepalive,
+    SetPatience,
     SoftExpired,
+    Unanswered,
 )
 from client.core.datapath.page import MAX_SAS, Header, Page, Sa, create_page
 from client.core.datapath.udp import prepare_socket, send_marked_ike
@@ -78,6 +80,7 @@ class ProcessDataPath:
         self._checkpoints = 0
         self._endpoint: DataPathEndpoint | None = None
         self._keepalive = 0
+        self._patience = 0
         self._epoch = 0
         self._deaths: deque[float] = deque(maxlen=MAX_RESTARTS)
         self._child: ChildProcess | None = None
@@ -135,6 +138,12 @@ class ProcessDataPath:
     def set_keepalive(self, interval: float) -> None:
         self._keepalive = round(interval * 1000)
         self._say(SetKeepalive(self._keepalive))
+
+    def set_patience(self, seconds: float) -> None:
+        patience = round(seconds * 1000)
+        if patience != self._patience:
+            self._patience = patience
+            self._say(SetPatience(patience))
 
     def send_ike(self, data: bytes, endpoint: DataPathEndpoint) -> None:
         """Send at once, from here: the socket is shared, only reading it is the child's."""
@@ -199,6 +208,8 @@ class ProcessDataPath:
             self._say(Rebind(self._endpoint))
         if self._keepalive:
             self._say(SetKeepalive(self._keepalive))
+        if self._patience:
+            self._say(SetPatience(self._patience))
 
     def _on_message(self, message: Message) -> None:
         match message:
@@ -210,6 +221,8 @@ class ProcessDataPath:
                 self._listener.send_refused(message.remote, message.errno)
             case SoftExpired() | HardExpired():
                 self._on_expired(message)
+            case Unanswered():
+                self._listener.unanswered()
             case Reached() if self._unsettled and message.number == self._unsettled[0][0]:
                 self._unsettled.popleft()[1]()
             case _:

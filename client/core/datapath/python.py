@@ -21,9 +21,12 @@ from client.core.datapath.messages import (
     Remove,
     SendRefused,
     SetKeepalive,
+    SetPatience,
     SoftExpired,
+    Unanswered,
 )
 from client.core.datapath.page import Header, Page
+from client.core.datapath.patience import Patience
 from client.core.datapath.sadb import InboundState, OutboundState, OutboundTable, SaState
 from client.core.datapath.tun import open_device
 from client.core.datapath.udp import (
@@ -77,6 +80,7 @@ class PacketLoop:
         self._port: UdpPort | None = None
         self._remote: Endpoint | None = None
         self._keepalive = 0
+        self._patience = Patience()
         self._last_sent = clock()
         self._told_refusals: dict[tuple[Endpoint, int], int] = {}
         self._epoll = select.epoll()
@@ -103,12 +107,14 @@ class PacketLoop:
                 self._rebind(message.endpoint)
             case SetKeepalive():
                 self._keepalive = message.milliseconds * 1_000_000
+            case SetPatience():
+                self._patience.set_limit(message.milliseconds * 1_000_000)
             case _:
                 raise ValueError("not a message for a data path")
 
     def step(self, timeout: float) -> list[int]:
         """Wait up to ``timeout`` seconds, carry what is there; returns the watched descriptors that are ready."""
-        ready = self._epoll.poll(self._until_keepalive(timeout))
+        ready = self._epoll.poll(self._until_due(timeout))
         # What roved says comes first: an SA is installed before the packets that need it are judged.
         others = [fd for fd, _ in ready if fd != self._tun.fd and fd not in self._by_fd]
         for fd, events in ready if not others else ():
@@ -122,6 +128,8 @@ class PacketLoop:
                     self._report_refusals(port)
                 self._carry_in(port)
         self._send_keepalive()
+        if self._patience.deadline and self._patience.is_exhausted(self._clock()):
+            self._tell(Unanswered())
         return others
 
     def _carry_out(self) -> None:
@@ -173,6 +181,7 @@ class PacketLoop:
         if touched is not None:
             touched.publish(words)
             self._last_sent = words[Header.LAST_OUTBOUND] = self._clock()
+            self._patience.sent(self._last_sent)
 
     def _carry_held(self, spi: bytes) -> None:
         """What came before its SA comes now."""
@@ -234,6 +243,7 @@ class PacketLoop:
                 tun.errors = 0
         if authenticated:
             words[Header.LAST_INBOUND] = self._clock()
+            self._patience.answered()
 
     def _deliver(self, sa: InboundState, payload: bytes, next_header: int) -> bool:
         """Judge an authentic payload, and write it to the TUN device if it may pass."""
@@ -275,6 +285,7 @@ class PacketLoop:
         family = socket.AF_INET6 if ":" in endpoint.remote.address else socket.AF_INET
         self._port = self._ports.get(family)
         self._remote = endpoint.remote
+        self._patience.begin_anew()
         if self._port is not None:
             self._port.rebind(endpoint)
 
@@ -297,11 +308,12 @@ class PacketLoop:
             self._told_refusals[remote, refusal] = now
             self._tell(SendRefused(remote, refusal))
 
-    def _until_keepalive(self, timeout: float) -> float:
-        if not self._keepalive or self._port is None:
-            return timeout
-        last = max(self._last_sent, self._words[Header.LAST_IKE])
-        return min(timeout, max(0.0, (last + self._keepalive - self._clock()) / 1e9))
+    def _until_due(self, timeout: float) -> float:
+        """To the next keepalive, or the end of our patience."""
+        due = [self._patience.deadline] if self._patience.deadline else []
+        if self._keepalive and self._port is not None:
+            due.append(max(self._last_sent, self._words[Header.LAST_IKE]) + self._keepalive)
+        return min(timeout, max(0.0, (min(due) - self._clock()) / 1e9)) if due else timeout
 
     def _send_keepalive(self) -> None:
         if not self._keepalive or self._port is None:

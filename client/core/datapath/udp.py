@@ -52,20 +52,23 @@ def prepare_socket(sock: socket.socket) -> None:
         sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
 
 
-def source_ancillary(local: Endpoint) -> Ancillary:
-    """Makes sendmsg use ``local.address`` as the source; an empty or wildcard address leaves it to routing."""
+def source_ancillary(local: Endpoint, interface: int = 0) -> Ancillary:
+    """Makes sendmsg use ``local.address`` as the source; an empty or wildcard address leaves it to routing.
+
+    ``interface``: by which it leaves, where that is not the kernel's to choose.
+    """
     if local.address in ("", "0.0.0.0", "::"):  # noqa: S104  compared, not bound
         return []
     if ":" in local.address:
-        info = struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, local.address), 0)
+        info = struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, local.address), interface)
         return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)]
-    info = struct.pack("=I4s4s", 0, socket.inet_pton(socket.AF_INET, local.address), bytes(4))
+    info = struct.pack("=I4s4s", interface, socket.inet_pton(socket.AF_INET, local.address), bytes(4))
     return [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
 
 
 def send_marked_ike(sock: socket.socket, data: bytes, endpoint: DataPathEndpoint) -> int:
     """Send an IKE message behind the non-ESP marker (RFC 3948 §2.2); 0 or the errno."""
-    ancillary = source_ancillary(endpoint.local)
+    ancillary = source_ancillary(endpoint.local, endpoint.interface)
     remote = (endpoint.remote.address, endpoint.remote.port)
     for attempt in (1, 2):
         try:
@@ -94,7 +97,7 @@ class UdpPort:
 
     def rebind(self, endpoint: DataPathEndpoint) -> None:
         self._remote = (endpoint.remote.address, endpoint.remote.port)
-        self._source = source_ancillary(endpoint.local)
+        self._source = source_ancillary(endpoint.local, endpoint.interface)
         self._runs.clear()
         self._may_segment = True
 

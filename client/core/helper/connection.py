@@ -400,7 +400,8 @@ class Connection:
         self._transport = Transport(self._around.interface, self._around.mark, Callbacks(
             self._datagram, self._refused, self._expired,
             lambda: self._around.log("warning", "the data path died and was restarted with its SAs"),
-            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}"))), self._around.nursery)
+            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}")), self.probe),
+            self._around.nursery)
         task = asyncio.get_running_loop().create_task(self._transport.start())
         self._jobs.add(task)
         task.add_done_callback(self._started_or_not)
@@ -419,7 +420,8 @@ class Connection:
 
     def _paths(self, gateways: tuple[str, ...]) -> list[ike.Path]:
         assert self._transport is not None
-        return [self._transport.path(candidate.interface, candidate.local, candidate.gateway, candidate.mtu)
+        return [self._transport.path(candidate.interface, candidate.local, candidate.gateway, candidate.mtu,
+                                     candidate.index)
                 for candidate in candidate_paths(gateways, self._around.mark)]
 
     # --- another IKE_SA beside the present one, or at another gateway ---

@@ -36,6 +36,7 @@ class Callbacks:
     expired: Callable[[bytes, bool], None]       # SPI, hard?
     restarted: Callable[[], None]
     failed: Callable[[str], None]
+    unanswered: Callable[[], None]               # ESP goes out, and nothing comes back
 
 
 class Transport:
@@ -61,27 +62,28 @@ class Transport:
         await self.data_path.start()
         self._loop.call_later(SPARE_AFTER, self._nursery.prepare, self._loop)
 
-    def path(self, interface: str, local: str, gateway: str, mtu: int = 1500) -> Path:
+    def path(self, interface: str, local: str, gateway: str, mtu: int = 1500, index: int = 0) -> Path:
         """The path of an uplink, with the ports that our sockets really have."""
         ike_port, nat_port = self._sockets.ports(6 if ":" in local else 4)
-        return Path(Endpoint(local, ike_port), Endpoint(gateway, IKE_PORT), interface, (nat_port, NAT_PORT), mtu=mtu)
+        return Path(Endpoint(local, ike_port), Endpoint(gateway, IKE_PORT), interface, (nat_port, NAT_PORT), mtu=mtu,
+                    index=index)
 
     def send(self, *datagrams: Datagram) -> None:
         for datagram in datagrams:
             path = datagram.path
             if path.remote.port == IKE_PORT:
-                refusal = send_to(self._sockets, datagram.data, path.local, path.remote)
+                refusal = send_to(self._sockets, datagram.data, path.local, path.remote, path.index)
                 if refusal:
                     self._callbacks.refused(path.remote, refusal)
             else:
-                self.data_path.send_ike(datagram.data, DataPathEndpoint(path.local, path.remote))
+                self.data_path.send_ike(datagram.data, DataPathEndpoint(path.local, path.remote, path.index))
 
     def when_settled(self, then: Callable[[], None]) -> None:
         """Once the data path does what it was told; never after ``close``."""
         self.data_path.when_settled(lambda: None if self._closed else then())
 
     def rebind(self, path: Path, nat: bool) -> None:
-        self.data_path.rebind(DataPathEndpoint(path.local, path.remote))
+        self.data_path.rebind(DataPathEndpoint(path.local, path.remote, path.index))
         self.data_path.set_keepalive(NAT_KEEPALIVE if nat else 0.0)
 
     def stats(self) -> DataPathStats:
@@ -115,6 +117,9 @@ class Transport:
 
     def send_refused(self, remote: Endpoint, errno: int) -> None:
         self._callbacks.refused(remote, errno)
+
+    def unanswered(self) -> None:
+        self._callbacks.unanswered()
 
     def data_path_restarted(self) -> None:
         self._callbacks.restarted()

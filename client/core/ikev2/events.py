@@ -33,6 +33,7 @@ class Path:
     nat_ports: tuple[int, int] = (4500, 4500)
     transport: str = "udp"
     mtu: int = field(default=1500, compare=False)
+    index: int = 0          # of the interface; 0 leaves the choice to the kernel
 
     def natt(self) -> "Path":
         """The same way with the NAT traversal ports (RFC 7296 §2.23)."""
@@ -43,8 +44,9 @@ class Path:
 
     def same_way(self, other: "Path | None") -> bool:
         """Equal but for the ports."""
-        return other is not None and (self.local.address, self.remote.address, self.interface, self.transport) == (
-            other.local.address, other.remote.address, other.interface, other.transport)
+        return other is not None and (
+            self.local.address, self.remote.address, self.interface, self.index, self.transport) == (
+            other.local.address, other.remote.address, other.interface, other.index, other.transport)
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,14 @@ _ANYWHERE = ("198.18.0.1", "2001:db8::1")    # nobody's (RFC 2544, RFC 3849): th
 @dataclass(frozen=True)
 class Candidate:
     """``local`` and ``gateway`` are address literals of one IP version; ``mtu`` is the interface's, ``router`` the
-    next hop, where there is one."""
+    next hop, where there is one, ``index`` the kernel's for the interface."""
 
     interface: str
     local: str
     gateway: str
     mtu: int = field(default=1500, compare=False)
     router: str = field(default="", compare=False)
+    index: int = 0
 
 
 def candidate_paths(gateway_addresses: Sequence[str], mark: int) -> list[Candidate]:
@@ -74,7 +75,7 @@ def _candidates(netlink: Netlink, gateways: Sequence[IpAddress], mark: int) -> l
         interface, source = _interface_and_source(first)
         if first is not None and source is not None and uplinks.usable(interface, source):
             chosen.append(Candidate(links[interface].name, str(source), str(gateway), links[interface].mtu,
-                                    _router(first)))
+                                    _router(first), interface))
         for index in uplinks.with_version(gateway.version):
             if index == interface:
                 continue
@@ -86,7 +87,7 @@ def _candidates(netlink: Netlink, gateways: Sequence[IpAddress], mark: int) -> l
             if source is not None and uplinks.usable(index, source):
                 others.append((number(entry, RTA_PRIORITY), order,
                                Candidate(links[index].name, str(source), str(gateway), links[index].mtu,
-                                         _router(entry))))
+                                         _router(entry), index)))
     ranked = chosen + [candidate for _, _, candidate in sorted(others, key=lambda entry: entry[:2])]
     return list(dict.fromkeys(ranked))[:MAX_CANDIDATES]
 

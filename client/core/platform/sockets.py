@@ -82,14 +82,17 @@ def marked_socket(family: int, kind: int, mark: int) -> socket.socket:
     return sock
 
 
-def send_to(sockets: IkeSockets, data: bytes, local: Endpoint, remote: Endpoint) -> int:
-    """Send one IKE message from ``local.address``, without the non-ESP marker. 0, or the errno of the refusal."""
+def send_to(sockets: IkeSockets, data: bytes, local: Endpoint, remote: Endpoint, interface: int = 0) -> int:
+    """Send one IKE message from ``local.address``, without the non-ESP marker. 0, or the errno of the refusal.
+
+    ``interface`` is the index of the one to leave by, 0 for the kernel's choice.
+    """
     family = socket.AF_INET6 if ":" in remote.address else socket.AF_INET
     sock = next((sock for sock in sockets.ike if sock.family == family), None)
     if sock is None:
         return errno.EAFNOSUPPORT
     try:
-        source = _source(family, local.address)
+        source = _source(family, local.address, interface)
         for _ in range(2):
             try:
                 sock.sendmsg((data,), source, 0, (remote.address, remote.port))
@@ -159,13 +162,13 @@ def _open(family: socket.AddressFamily, mark: int, port: int) -> socket.socket:
     return sock
 
 
-def _source(family: int, address: str) -> list[tuple[int, int, bytes]]:
+def _source(family: int, address: str, interface: int) -> list[tuple[int, int, bytes]]:
     if not address:
         return []
     packed = socket.inet_pton(family, address)
     if family == socket.AF_INET6:
-        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16sI", packed, 0))]
-    return [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=I4s4s", 0, packed, bytes(4)))]
+        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16sI", packed, interface))]
+    return [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=I4s4s", interface, packed, bytes(4)))]
 
 
 def _destination(ancillary: list[tuple[int, int, bytes]]) -> str:
