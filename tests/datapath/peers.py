@@ -23,6 +23,8 @@ class Recorder:
         self.refused: list[tuple[Endpoint, int]] = []
         self.restarts = self.suspicions = 0
         self.failed: list[str] = []
+        self.streamed: list[bytes] = []
+        self.lost: list[tuple[int, int]] = []
 
     def ike_datagram(self, data: bytes, local: Endpoint, remote: Endpoint) -> None:
         self.ike.append((data, local, remote))
@@ -38,6 +40,12 @@ class Recorder:
 
     def unanswered(self) -> None:
         self.suspicions += 1
+
+    def stream_ike(self, data: bytes) -> None:
+        self.streamed.append(data)
+
+    def stream_lost(self, number: int, errno: int) -> None:
+        self.lost.append((number, errno))
 
     def data_path_restarted(self) -> None:
         self.restarts += 1

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 from client.core.datapath.base import DataPathEndpoint, InboundSa, OutboundSa, Selector
 from client.core.datapath.control import ControlError, decode, encode
 from client.core.datapath.messages import (
+    AttachStream,
     Checkpoint,
+    DetachStream,
     HardExpired,
     IkeReceived,
     InstallInbound,
@@ -18,9 +20,13 @@ from client.core.datapath.messages import (
     Rebind,
     Remove,
     SendRefused,
+    SendStreamIke,
     SetKeepalive,
+    SetLimit,
     SetPatience,
     SoftExpired,
+    StreamIke,
+    StreamLost,
     Unanswered,
 )
 from client.model.endpoint import Endpoint
@@ -51,7 +57,16 @@ MESSAGES: list[Message] = [
     HardExpired(SPI),
     SendRefused(THERE, 111),
     Reached(0xFFFF_FFFF),
+    Rebind(DataPathEndpoint(HERE, THERE, 3, "tcp")),
+    Rebind(DataPathEndpoint(HERE, THERE, 0, "esp")),
+    SetLimit(1200),
+    AttachStream(7, True),
+    DetachStream(),
+    SendStreamIke(bytes(range(200))),
+    StreamIke(bytes(range(200))),
+    StreamLost(7, 104),
 ]
+ENDS_ANYWHERE = (IkeReceived, SendStreamIke, StreamIke)
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
@@ -62,8 +77,8 @@ def test_round_trip(message: Message):
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
 def test_every_truncation_and_every_addition_is_refused(message: Message):
     data = encode(message)
-    ends_anywhere = isinstance(message, IkeReceived)
-    for length in range(len(data) - len(message.data) if isinstance(message, IkeReceived) else len(data)):
+    ends_anywhere = isinstance(message, ENDS_ANYWHERE)
+    for length in range(len(data) - len(message.data) if isinstance(message, ENDS_ANYWHERE) else len(data)):
         with pytest.raises(ControlError):
             decode(data[:length])
     if not ends_anywhere:
@@ -81,6 +96,8 @@ def test_every_truncation_and_every_addition_is_refused(message: Message):
         SendRefused(THERE, -1),
         Rebind(DataPathEndpoint(HERE, THERE, -1)),
         SetKeepalive(-1),
+        SetLimit(70_000),
+        Rebind(DataPathEndpoint(HERE, THERE, 0, "carrier pigeon")),
         IkeReceived(HERE, THERE, bytes(80_000)),
         InstallInbound(0, 0, InboundSa(SPI, "aes256gcm16", bytes(300), b"", (), ())),
         InstallInbound(0, 0, InboundSa(SPI, "aes256gcm16", KEY, b"", SELECTORS * 200, ())),

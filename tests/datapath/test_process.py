@@ -1,6 +1,7 @@
 """Two data paths over real TUN devices, in namespaces that the test makes and removes: what they carry."""
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -16,10 +17,11 @@ from client.core.crypto.algorithms import ESP_SUITES
 from client.core.datapath.base import DataPathEndpoint, Selector
 from client.core.datapath.page import Sa
 from client.core.datapath.process import ProcessDataPath
+from client.core.esp.size import largest_payload
 from client.model.endpoint import Endpoint
 from tests.datapath.network import PORT, End, Pair
 from tests.datapath.peers import Recorder, endpoint
-from tests.datapath.tunnel import SPI_B, ping, run, sniffer, tunnel, udp_payloads, until
+from tests.datapath.tunnel import SPI_B, frames_of, ping, run, sniffer, tunnel, udp_payloads, until
 
 pytestmark = pytest.mark.interop
 
@@ -145,17 +147,27 @@ def test_ike_is_heard_before_the_child_is(ends: tuple[End, End]):
     run(scenario())
 
 
-def test_an_outer_packet_above_the_mtu_is_fragmented(ends: tuple[End, End]):
+def test_an_outer_packet_above_the_mtu_is_not_fragmented(ends: tuple[End, End]):
+    """It does not leave, and it is said; once the limit is known, large packets arrive in inner pieces."""
+
     async def scenario() -> None:
         for end in ends:
-            end.ip("link", "set", "eth0", "mtu", "1300")
+            end.ip("link", "set", "eth0", "mtu", "1280")
         try:
-            async with tunnel(ends) as _:
-                assert await ping(ends[0], ends[1].inner4, size=1372 - 8) == 3
+            async with tunnel(ends) as ((first, heard), (second, _)):
+                assert await ping(ends[0], ends[1].inner4, size=1372 - 8) == 0
+                await until(lambda: (Endpoint(ends[1].outer4, PORT), errno.EMSGSIZE) in heard.refused)
                 with closing(ends[0].socket(socket.AF_INET, socket.SOCK_DGRAM)) as sender:
                     for _ in range(40):  # in one run, which no interface can segment
                         sender.sendto(bytes(1372), (ends[1].inner4, 9))
-                assert await ping(ends[0], ends[1].inner4) == 3
+                for path in (first, second):
+                    path.set_limit(largest_payload("aes256gcm16", 1280 - 28))
+                with closing(sniffer(ends[0])) as outside:
+                    assert await ping(ends[0], ends[1].inner4, size=1364, count=4) >= 3     # the first learns it
+                    assert await ping(ends[0], ends[1].inner6, size=1230, count=4) == 4     # of 1278 octets, in two
+                    outer = [packet for packet in frames_of(outside) if packet[12:15] == bytes((192, 0, 2))]
+                    assert {packet[6:8] for packet in outer} == {b"\x40\x00"}      # DF, and no fragment
+                    assert max(map(len, outer)) <= 1280
         finally:
             for end in ends:
                 end.ip("link", "set", "eth0", "mtu", "1500")

@@ -117,6 +117,16 @@ def sniffer(end: End, timeout: float = 0.2) -> socket.socket:
     return sock
 
 
+def frames_of(sock: socket.socket) -> list[bytes]:
+    """What the sniffer saw."""
+    seen = []
+    try:
+        while True:
+            seen.append(sock.recv(70_000))
+    except TimeoutError:
+        return seen
+
+
 def udp_payloads(sock: socket.socket, prefix: bytes) -> list[bytes]:
     """What the sniffer saw in UDP that begins with ``prefix``."""
     payloads = []

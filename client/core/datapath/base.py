@@ -4,6 +4,7 @@ One data path serves one connection: one TUN device, one pair of UDP sockets (IP
 It owns reading those sockets and splits IKE from ESP by the non-ESP marker (RFC 3948 §2.2).
 """
 
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -49,15 +50,17 @@ class OutboundSa:
 
 @dataclass(frozen=True)
 class DataPathEndpoint:
-    """Where ESP goes: from ``local`` (its address picks the source) to ``remote``, UDP encapsulated.
+    """Where ESP goes: from ``local`` (its address picks the source) to ``remote``.
 
     ``interface`` is the index of the one to leave by, 0 for the kernel's choice: a link whose carrier is lost keeps
-    its routes, and they are still the best there are.
+    its routes, and they are still the best there are. In what: "udp", "esp" (nothing between IP and ESP, the ports mean
+    nothing) or "tcp" (the stream that was attached).
     """
 
     local: Endpoint
     remote: Endpoint
     interface: int = 0
+    transport: str = "udp"
 
 
 @dataclass(frozen=True)
@@ -88,9 +91,14 @@ class DataPathListener(Protocol):
     def soft_expired(self, spi: bytes) -> None: ...
     def hard_expired(self, spi: bytes) -> None: ...
     def send_refused(self, remote: Endpoint, errno: int) -> None:
-        """ICMP said no (ECONNREFUSED, EHOSTUNREACH …): a hint, never proof (it is not authenticated)."""
+        """ICMP said no (ECONNREFUSED, EHOSTUNREACH …): a hint, never proof (it is not authenticated). EMSGSIZE: ESP
+        does not fit the path."""
     def unanswered(self) -> None:
         """ESP goes out, and for longer than ``set_patience`` said nothing comes back. Said more and more rarely."""
+    def stream_ike(self, data: bytes) -> None:
+        """An IKE message came by the stream."""
+    def stream_lost(self, number: int, errno: int) -> None:
+        """It has ended, and its SAs have not: 0 is the peer's end of it (RFC 9329 §7.1)."""
     def data_path_restarted(self) -> None: ...
     def data_path_failed(self, detail: str) -> None:
         """It died too often and stays dead: no packet is carried any more. Only ``close`` makes sense now."""
@@ -108,7 +116,14 @@ class DataPath(Protocol):
         """NAT keepalives (one 0xFF octet, RFC 3948 §2.3) after ``interval`` s without ESP or IKE; 0 = none."""
     def set_patience(self, seconds: float) -> None:
         """How long ESP may stay without any answer before ``unanswered`` says so; 0 = for ever."""
-    def send_ike(self, data: bytes, endpoint: DataPathEndpoint) -> None: ...
+    def set_limit(self, octets: int) -> None:
+        """Inner packets larger than this do not fit the path (0: there is no such size)."""
+    def send_ike(self, data: bytes, endpoint: DataPathEndpoint, *, whole: bool = False) -> None:
+        """``whole``: it may not be fragmented on its way (a probe of the path's MTU)."""
+    def attach_stream(self, sock: socket.socket, *, originator: bool = True) -> int:
+        """Takes a connected TCP socket over (RFC 9329) in the place of the one before; its number."""
+    def detach_stream(self) -> None: ...
+    def send_stream_ike(self, data: bytes) -> None: ...
     def when_settled(self, then: Callable[[], None]) -> None:
         """Calls ``then`` once everything said so far is in force: SAs carry packets, removed ones do not."""
     def stats(self) -> DataPathStats: ...

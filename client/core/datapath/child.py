@@ -2,7 +2,7 @@
 
 Everything is imported before the privileges go, since afterwards the files may not be readable. The arguments are
 numbers: uid, gid, the parent's pid, and the control channel's descriptor. Over that come the descriptors of the TUN
-device, the shared page and the UDP sockets, once there is a connection to carry.
+device, the shared page and the UDP and raw sockets, once there is a connection to carry, and those of streams.
 """
 
 import os
@@ -13,7 +13,16 @@ import time
 from collections import deque
 
 from client.core.datapath.control import BEGIN, MAX_MESSAGE, ControlError, decode, encode
-from client.core.datapath.messages import Checkpoint, HardExpired, Message, Reached, Ready, SoftExpired
+from client.core.datapath.messages import (
+    AttachStream,
+    Checkpoint,
+    HardExpired,
+    Message,
+    Reached,
+    Ready,
+    SoftExpired,
+    StreamLost,
+)
 from client.core.datapath.page import MAX_SAS, Page
 from client.core.datapath.privileges import MAX_FILES, PrivilegeError, close_all_but, drop_privileges
 from client.core.datapath.python import PacketLoop
@@ -81,7 +90,7 @@ class _Teller:
 
     def tell(self, message: Message) -> None:
         self.flush()
-        if not self._try(message) and isinstance(message, SoftExpired | HardExpired | Reached):
+        if not self._try(message) and isinstance(message, SoftExpired | HardExpired | Reached | StreamLost):
             self._kept.append(message)
 
     def flush(self) -> None:
@@ -100,7 +109,7 @@ def _obey(teller: _Teller, loop: PacketLoop) -> bool:
     """Take what roved says; False when it has gone."""
     for _ in range(_MAX_CONTROL_BATCH):
         try:
-            data = teller.control.recv(MAX_MESSAGE)
+            data, descriptors, _, _ = socket.recv_fds(teller.control, MAX_MESSAGE, 1)
         except BlockingIOError:
             return True
         except OSError:
@@ -108,7 +117,11 @@ def _obey(teller: _Teller, loop: PacketLoop) -> bool:
         if not data:
             return False
         message = decode(data)
-        if isinstance(message, Checkpoint):
+        if isinstance(message, AttachStream) != bool(descriptors):
+            raise ControlError("a descriptor too many, or none")
+        if isinstance(message, AttachStream):
+            loop.attach(message, socket.socket(fileno=descriptors[0]))
+        elif isinstance(message, Checkpoint):
             teller.tell(Reached(message.number))
         else:
             loop.apply(message)

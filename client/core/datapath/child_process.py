@@ -83,11 +83,14 @@ class ChildProcess:
         socket.send_fds(self._control, [BEGIN], [tun, page, *udp])
         self._on_message, self._on_exit = on_message, on_exit
 
-    def send(self, message: Message) -> None:
+    def send(self, message: Message, descriptor: int | None = None) -> None:
         """A child that does not listen is ended, and ``on_exit`` follows. Raises ControlError."""
         data = encode(message)
         try:
-            self._control.send(data)
+            if descriptor is None:
+                self._control.send(data)
+            else:
+                socket.send_fds(self._control, [data], [descriptor])
         except OSError:
             self.kill("it does not take messages")
 

@@ -11,7 +11,9 @@ from typing import Any
 
 from client.core.datapath.base import DataPathEndpoint, InboundSa, OutboundSa, Selector
 from client.core.datapath.messages import (
+    AttachStream,
     Checkpoint,
+    DetachStream,
     HardExpired,
     IkeReceived,
     InstallInbound,
@@ -22,9 +24,13 @@ from client.core.datapath.messages import (
     Rebind,
     Remove,
     SendRefused,
+    SendStreamIke,
     SetKeepalive,
+    SetLimit,
     SetPatience,
     SoftExpired,
+    StreamIke,
+    StreamLost,
     Unanswered,
 )
 from client.model.endpoint import Endpoint
@@ -118,6 +124,21 @@ def _read_endpoint(reader: _Reader) -> Endpoint:
     return Endpoint(str(ip_address(packed)) if packed else "", reader.number(2))
 
 
+_TRANSPORTS = ("udp", "esp", "tcp")
+
+
+def _transport(endpoint: DataPathEndpoint) -> bytes:
+    return bytes((_TRANSPORTS.index(endpoint.transport),))
+
+
+def _read_data_path_endpoint(reader: _Reader) -> DataPathEndpoint:
+    number = reader.number(1)
+    if number >= len(_TRANSPORTS):
+        raise ControlError("no transport")
+    interface = reader.number(4)
+    return DataPathEndpoint(_read_endpoint(reader), _read_endpoint(reader), interface, _TRANSPORTS[number])
+
+
 def _selectors(selectors: tuple[Selector, ...]) -> bytes:
     parts = [bytes((len(selectors),))]
     for selector in selectors:
@@ -176,12 +197,21 @@ _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader
     (3, Remove, lambda m: _spi(m.spi), lambda r: Remove(r.take(4))),
     (
         4, Rebind,
-        lambda m: _endpoint(m.endpoint.local) + _endpoint(m.endpoint.remote) + struct.pack(">I", m.endpoint.interface),
-        lambda r: Rebind(DataPathEndpoint(_read_endpoint(r), _read_endpoint(r), r.number(4))),
+        lambda m: _transport(m.endpoint) + struct.pack(">I", m.endpoint.interface) + _endpoint(m.endpoint.local)
+        + _endpoint(m.endpoint.remote),
+        lambda r: Rebind(_read_data_path_endpoint(r)),
     ),
     (5, SetKeepalive, lambda m: struct.pack(">I", m.milliseconds), lambda r: SetKeepalive(r.number(4))),
     (6, Checkpoint, lambda m: struct.pack(">I", m.number), lambda r: Checkpoint(r.number(4))),
     (7, SetPatience, lambda m: struct.pack(">I", m.milliseconds), lambda r: SetPatience(r.number(4))),
+    (8, SetLimit, lambda m: struct.pack(">H", m.octets), lambda r: SetLimit(r.number(2))),
+    (
+        9, AttachStream,
+        lambda m: struct.pack(">I?", m.number, m.originator),
+        lambda r: AttachStream(r.number(4), r.flag()),
+    ),
+    (10, DetachStream, lambda m: b"", lambda r: DetachStream()),
+    (11, SendStreamIke, lambda m: bytes(m.data), lambda r: SendStreamIke(r.rest())),
     (64, Ready, lambda m: b"", lambda r: Ready()),
     (
         65, IkeReceived,
@@ -197,6 +227,12 @@ _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader
     ),
     (69, Reached, lambda m: struct.pack(">I", m.number), lambda r: Reached(r.number(4))),
     (70, Unanswered, lambda m: b"", lambda r: Unanswered()),
+    (71, StreamIke, lambda m: bytes(m.data), lambda r: StreamIke(r.rest())),
+    (
+        72, StreamLost,
+        lambda m: struct.pack(">IH", m.number, m.errno),
+        lambda r: StreamLost(r.number(4), r.number(2)),
+    ),
 )  # fmt: skip
 
 _WRITERS = {kind: (number, write) for number, kind, write, _ in _ROWS}

@@ -51,6 +51,33 @@ class Unanswered:
 
 
 @dataclass(frozen=True)
+class SetLimit:
+    """Of an inner packet, in octets; 0 for none."""
+
+    octets: int
+
+
+@dataclass(frozen=True)
+class AttachStream:
+    """Comes with the descriptor of a connected TCP socket. The originator begins with the stream prefix."""
+
+    number: int
+    originator: bool
+
+
+@dataclass(frozen=True)
+class DetachStream:
+    """Close it."""
+
+
+@dataclass(frozen=True)
+class SendStreamIke:
+    """An IKE message for the stream, which only one can write to."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Checkpoint:
     """Answered by Reached: everything said before it is in force."""
 
@@ -86,11 +113,25 @@ class SendRefused:
 
 
 @dataclass(frozen=True)
+class StreamIke:
+    data: bytes
+
+
+@dataclass(frozen=True)
+class StreamLost:
+    """``errno`` 0: the peer has closed it."""
+
+    number: int
+    errno: int
+
+
+@dataclass(frozen=True)
 class Reached:
     number: int
 
 
 Message = (
-    InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive | SetPatience | Checkpoint
-    | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused | Reached | Unanswered
+    InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive | SetPatience | Checkpoint | SetLimit
+    | AttachStream | DetachStream | SendStreamIke
+    | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused | Reached | Unanswered | StreamIke | StreamLost
 )  # fmt: skip

@@ -24,7 +24,9 @@ from client.core.datapath.child_process import ChildProcess, Nursery
 from client.core.datapath.control import encode
 from client.core.datapath.early import EarlyIke
 from client.core.datapath.messages import (
+    AttachStream,
     Checkpoint,
+    DetachStream,
     HardExpired,
     IkeReceived,
     InstallInbound,
@@ -35,9 +37,13 @@ from client.core.datapath.messages import (
     Rebind,
     Remove,
     SendRefused,
+    SendStreamIke,
     SetKeepalive,
+    SetLimit,
     SetPatience,
     SoftExpired,
+    StreamIke,
+    StreamLost,
     Unanswered,
 )
 from client.core.datapath.page import MAX_SAS, Header, Page, Sa, create_page
@@ -56,8 +62,8 @@ _SOCKET_BUFFER = 4 << 20  # a burst of 30 ms at 1 Gbit/s, while the other direct
 
 
 class ProcessDataPath:
-    """``sockets`` are bound to port 4500 or its stand-in, at most one IPv4 and one IPv6. They and ``tun_fd`` stay the
-    caller's to close, after ``close``."""
+    """``sockets`` are bound to port 4500 or its stand-in, at most one IPv4 and one IPv6; ``raw`` are for plain ESP,
+    where that is wanted. They and ``tun_fd`` stay the caller's to close, after ``close``."""
 
     def __init__(
         self,
@@ -66,8 +72,13 @@ class ProcessDataPath:
         listener: DataPathListener,
         loop: asyncio.AbstractEventLoop | None = None,
         nursery: Nursery | None = None,
+        raw: Sequence[socket.socket] = (),
     ) -> None:
         self._tun = tun_fd
+        self._raw = tuple(raw)
+        self._stream = 0            # number of the stream that the child has, 0 for none
+        self._streams = 0
+        self._limit = 0
         self._sockets = {sock.family: sock for sock in sockets}
         self._listener = listener
         self._loop = loop
@@ -91,7 +102,7 @@ class ProcessDataPath:
         self._closing = False
         self._page_fd = create_page()
         self._page = Page(self._page_fd)
-        for sock in sockets:
+        for sock in (*sockets, *self._raw):
             _enlarge_buffers(sock)
             prepare_socket(sock)
 
@@ -145,11 +156,35 @@ class ProcessDataPath:
             self._patience = patience
             self._say(SetPatience(patience))
 
-    def send_ike(self, data: bytes, endpoint: DataPathEndpoint) -> None:
+    def set_limit(self, octets: int) -> None:
+        self._limit = octets
+        self._say(SetLimit(octets))
+
+    def attach_stream(self, sock: socket.socket, *, originator: bool = True) -> int:
+        """The child's alone from now on: it goes with the child, and what was sent by halves with it."""
+        self._streams += 1
+        self._stream = self._streams
+        if self._child is not None:
+            self._child.send(AttachStream(self._stream, originator), sock.fileno())
+        else:
+            self._lose_stream()
+        sock.close()
+        return self._streams
+
+    def detach_stream(self) -> None:
+        if self._stream:
+            self._stream = 0
+            self._say(DetachStream())
+
+    def send_stream_ike(self, data: bytes) -> None:
+        if self._stream:
+            self._say(SendStreamIke(data))
+
+    def send_ike(self, data: bytes, endpoint: DataPathEndpoint, *, whole: bool = False) -> None:
         """Send at once, from here: the socket is shared, only reading it is the child's."""
         family = socket.AF_INET6 if ":" in endpoint.remote.address else socket.AF_INET
         sock = self._sockets.get(family)
-        refusal = send_marked_ike(sock, data, endpoint) if sock else _NO_SOCKET
+        refusal = send_marked_ike(sock, data, endpoint, whole=whole) if sock else _NO_SOCKET
         if not refusal:
             self._page.words[Header.LAST_IKE] = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         elif self._loop is not None:
@@ -196,7 +231,7 @@ class ProcessDataPath:
 
     def _spawn(self) -> None:
         assert self._loop is not None
-        descriptors = (self._tun, self._page_fd, [sock.fileno() for sock in self._sockets.values()])
+        descriptors = (self._tun, self._page_fd, [sock.fileno() for sock in (*self._sockets.values(), *self._raw)])
         self._child = self._nursery.begin(self._loop, descriptors, self._on_message, self._on_exit)
         self._ready_timer = self._loop.call_later(READY_TIMEOUT, self._child.kill, "it was not ready in time")
         for slot, inbound in self._inbound.values():
@@ -210,6 +245,13 @@ class ProcessDataPath:
             self._say(SetKeepalive(self._keepalive))
         if self._patience:
             self._say(SetPatience(self._patience))
+        if self._limit:
+            self._say(SetLimit(self._limit))
+
+    def _lose_stream(self) -> None:
+        if self._stream and self._loop is not None:
+            self._loop.call_soon(self._listener.stream_lost, self._stream, 0)
+        self._stream = 0
 
     def _on_message(self, message: Message) -> None:
         match message:
@@ -223,6 +265,12 @@ class ProcessDataPath:
                 self._on_expired(message)
             case Unanswered():
                 self._listener.unanswered()
+            case StreamIke():
+                self._listener.stream_ike(message.data)
+            case StreamLost():
+                if message.number == self._stream:
+                    self._stream = 0
+                    self._listener.stream_lost(message.number, message.errno)
             case Reached() if self._unsettled and message.number == self._unsettled[0][0]:
                 self._unsettled.popleft()[1]()
             case _:
@@ -257,6 +305,8 @@ class ProcessDataPath:
         assert self._loop is not None
         self._child = None
         self._gone.set()
+        if not self._closing:
+            self._lose_stream()
         self._leave_to_child()
         while self._unsettled:
             self._unsettled.popleft()[1]()

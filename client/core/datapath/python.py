@@ -1,17 +1,22 @@
 """The packet loop in Python: the reference data path, and the one that runs everywhere.
 
-One thread, one epoll: TUN → seal → UDP, UDP → open → TUN, and the control channel in between. Whatever arrives is
-taken in batches, so that waiting, time-keeping and counting are paid once for many packets.
+One thread, one epoll: TUN → seal → UDP, UDP → open → TUN, and the control channel in between. A stream (RFC 9329) or a
+raw socket takes UDP's place where the path wants it; UDP is read all the same. Whatever arrives is taken in batches, so
+that waiting, time-keeping and counting are paid once for many packets.
 """
 
+import contextlib
 import select
 import socket
 import struct
 from collections.abc import Callable, Sequence
 
+from client.core.datapath import oversize
 from client.core.datapath.base import DataPathEndpoint
 from client.core.datapath.held import HeldPackets, Replay
 from client.core.datapath.messages import (
+    AttachStream,
+    DetachStream,
     HardExpired,
     IkeReceived,
     InstallInbound,
@@ -20,14 +25,20 @@ from client.core.datapath.messages import (
     Rebind,
     Remove,
     SendRefused,
+    SendStreamIke,
     SetKeepalive,
+    SetLimit,
     SetPatience,
     SoftExpired,
+    StreamIke,
+    StreamLost,
     Unanswered,
 )
 from client.core.datapath.page import Header, Page
 from client.core.datapath.patience import Patience
+from client.core.datapath.raw import RawPort, is_raw
 from client.core.datapath.sadb import InboundState, OutboundState, OutboundTable, SaState
+from client.core.datapath.stream import StreamPort
 from client.core.datapath.tun import open_device
 from client.core.datapath.udp import (
     MAX_RUN,
@@ -44,6 +55,9 @@ from client.model.endpoint import Endpoint
 BATCH = MAX_RUN        # packets from the TUN device, or receive calls on a socket, before looking elsewhere
 KEEPALIVE = b"\xff"    # RFC 3948 §2.3
 REFUSAL_INTERVAL = 1_000_000_000  # ns between two reports about the same destination
+MAX_ANSWERS = 64       # ICMP messages into the tunnel in ANSWER_INTERVAL (RFC 1812 §4.3.2.8, RFC 4443 §2.4 f)
+ANSWER_INTERVAL = 1_000_000_000
+NO_LIMIT = 0x1_0000
 
 _MIN_ESP = 8
 _SPI_SEQ = struct.Struct(">4sI").unpack_from
@@ -67,8 +81,13 @@ class PacketLoop:
         self._tun = open_device(tun_fd)
         for sock in sockets:
             prepare_socket(sock)
-        self._ports = {sock.family: UdpPort(sock) for sock in sockets}
-        self._by_fd = {port.sock.fileno(): port for port in self._ports.values()}
+        self._ports = {sock.family: UdpPort(sock) for sock in sockets if not is_raw(sock)}
+        self._raw = {sock.family: RawPort(sock) for sock in sockets if is_raw(sock)}
+        self._by_fd: dict[int, UdpPort] = {port.sock.fileno(): port for port in self._ports.values()}
+        self._by_fd.update((port.sock.fileno(), port) for port in self._raw.values())
+        self._stream: StreamPort | None = None
+        self._asking = True
+        self._waiting = False       # for the stream to take what it has; the TUN device is not read meanwhile
         self._words = page.words
         self._page = page
         self._tell = tell
@@ -77,7 +96,11 @@ class PacketLoop:
         self._inbound: dict[bytes, InboundState] = {}
         self._outbound = OutboundTable()
         self._held = HeldPackets()
-        self._port: UdpPort | None = None
+        self._port: UdpPort | StreamPort | None = None
+        self._transport = "udp"
+        self._limit = NO_LIMIT
+        self._answers = (0, 0)      # how many in the interval that began then
+        self._identification = int.from_bytes(random(4), "big")
         self._remote: Endpoint | None = None
         self._keepalive = 0
         self._patience = Patience()
@@ -91,6 +114,15 @@ class PacketLoop:
     def watch(self, fd: int) -> None:
         """Let ``step`` also wake up for ``fd``."""
         self._epoll.register(fd, select.EPOLLIN)
+
+    def attach(self, message: AttachStream, sock: socket.socket) -> None:
+        """In the place of the stream that was there."""
+        self._detach()
+        self._stream = StreamPort(sock, message.number, originator=message.originator)
+        self._epoll.register(sock.fileno(), select.EPOLLIN)
+        if self._transport == "tcp":
+            self._port = self._stream
+        self._mind_stream()
 
     def apply(self, message: Message) -> None:
         """Raises ValueError for keys, slots or messages that make no sense."""
@@ -109,15 +141,33 @@ class PacketLoop:
                 self._keepalive = message.milliseconds * 1_000_000
             case SetPatience():
                 self._patience.set_limit(message.milliseconds * 1_000_000)
+            case SetLimit():
+                self._limit = message.octets or NO_LIMIT
+                if isinstance(self._port, UdpPort):
+                    self._port.segment_again()
+            case DetachStream():
+                self._detach()
+            case SendStreamIke():
+                if self._stream is not None and self._stream.send_ike(message.data):
+                    self._count(Header.SEND_ERRORS)
+                self._mind_stream()
             case _:
                 raise ValueError("not a message for a data path")
 
     def step(self, timeout: float) -> list[int]:
         """Wait up to ``timeout`` seconds, carry what is there; returns the watched descriptors that are ready."""
-        ready = self._epoll.poll(self._until_due(timeout))
+        stream = self._stream
+        ready = self._epoll.poll(0.0 if stream is not None and stream.ready else self._until_due(timeout))
+        of_stream = stream.sock.fileno() if stream is not None else -1
         # What roved says comes first: an SA is installed before the packets that need it are judged.
-        others = [fd for fd, _ in ready if fd != self._tun.fd and fd not in self._by_fd]
-        for fd, events in ready if not others else ():
+        others = [fd for fd, _ in ready if fd not in (self._tun.fd, of_stream) and fd not in self._by_fd]
+        if others:
+            return others
+        if stream is not None and (stream.ready or any(fd == of_stream for fd, _ in ready)):
+            self._carry_stream(stream)
+        for fd, events in ready:
+            if fd == of_stream:
+                continue
             if fd == self._tun.fd:
                 self._carry_out()
                 if events & select.EPOLLERR:  # the device was removed; IKE goes on
@@ -130,6 +180,7 @@ class PacketLoop:
         self._send_keepalive()
         if self._patience.deadline and self._patience.is_exhausted(self._clock()):
             self._tell(Unanswered())
+        self._mind_stream()
         return others
 
     def _carry_out(self) -> None:
@@ -140,7 +191,10 @@ class PacketLoop:
         pieces: list[bytes] = []
         size = octets = 0
         touched: OutboundState | None = None
+        limit = self._limit
         for _ in range(BATCH):
+            if port is not None and port.blocked:
+                break
             try:
                 packet = read()
             except OSError:  # nothing left, or the device is down
@@ -152,6 +206,9 @@ class PacketLoop:
                 addresses = packet[12:20]
             if sa is None or port is None:
                 self._count(Header.MALFORMED_DROPS if length < 0 else Header.NO_SA_DROPS)
+                continue
+            if length > limit:
+                self._oversize(sa, port, packet[:length])
                 continue
             seq = sa.seq + 1
             if seq >= sa.threshold and not self._lives(sa, seq):
@@ -183,6 +240,71 @@ class PacketLoop:
             self._last_sent = words[Header.LAST_OUTBOUND] = self._clock()
             self._patience.sent(self._last_sent)
 
+    def _oversize(self, sa: OutboundState, port: UdpPort | StreamPort, packet: bytes) -> None:
+        """Carry it in pieces, or say how large it may be."""
+        self._identification = (self._identification + 1) & 0xFFFF_FFFF
+        pieces = oversize.pieces(packet, self._limit, self._identification)
+        for piece in pieces:
+            seq = sa.seq + 1
+            if seq >= sa.threshold and not self._lives(sa, seq):
+                return
+            sa.seq = self._words[sa.word] = seq
+            sealed = sa.seal(piece, NEXT_IPV6 if piece[0] >> 4 == 6 else NEXT_IPV4, seq)
+            sa.packets += 1
+            sa.bytes += len(piece)
+            self._send(port, list(sealed), len(sealed[0]) + len(sealed[1]))
+        if pieces:
+            sa.publish(self._words)
+            self._last_sent = self._words[Header.LAST_OUTBOUND] = self._clock()
+            return
+        now = self._clock()
+        count, since = self._answers
+        if now - since >= ANSWER_INTERVAL:
+            count, since = 0, now
+        self._answers = count + 1, since
+        reply = oversize.answer(packet, self._limit) if count < MAX_ANSWERS else b""
+        if reply:
+            self._tun.write(reply, None)
+            self._tun.flush()
+
+    def _carry_stream(self, stream: StreamPort) -> None:
+        stream.flush()
+        self._carry_in(stream)
+        self._mind_stream()
+
+    def _mind_stream(self) -> None:
+        """What changes with the stream's state: who is woken by it, whether packets are asked for, its end."""
+        stream = self._stream
+        if stream is not None and stream.lost is not None and not stream.ready:
+            self._tell(StreamLost(stream.number, stream.lost))
+            self._detach()
+            stream = None
+        waiting = stream is not None and stream.blocked
+        if waiting == self._waiting:
+            return
+        self._waiting = waiting
+        if stream is not None:
+            self._epoll.modify(stream.sock.fileno(), select.EPOLLIN | (select.EPOLLOUT if waiting else 0))
+        self._ask_for_packets()
+
+    def _ask_for_packets(self) -> None:
+        """Not while nobody takes them: they wait in the device's queue."""
+        wanted = not (self._waiting and self._port is self._stream)
+        if wanted != self._asking:
+            self._asking = wanted
+            with contextlib.suppress(OSError):      # the device is gone
+                self._epoll.modify(self._tun.fd, select.EPOLLIN if wanted else 0)
+
+    def _detach(self) -> None:
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            if self._port is stream:
+                self._port = None
+            self._epoll.unregister(stream.sock.fileno())
+            stream.close()
+            self._waiting = False
+            self._ask_for_packets()
+
     def _carry_held(self, spi: bytes) -> None:
         """What came before its SA comes now."""
         held = self._held.take(spi, self._clock())
@@ -190,7 +312,7 @@ class PacketLoop:
             self._words[Header.NO_SA_DROPS] -= len(held)
             self._carry_in(held)
 
-    def _carry_in(self, port: UdpPort | Replay) -> None:
+    def _carry_in(self, port: UdpPort | StreamPort | Replay) -> None:
         """UDP → TUN, and IKE messages to roved (RFC 3948 §2.2)."""
         words, tun, inbound = self._words, self._tun, self._inbound
         authenticated = False
@@ -260,9 +382,13 @@ class PacketLoop:
         return True
 
     def _not_esp(
-        self, packet: memoryview, port: UdpPort | Replay, ancillary: Ancillary, sender: tuple[str, int]
+        self, packet: memoryview, port: UdpPort | StreamPort | Replay, ancillary: Ancillary, sender: tuple[str, int]
     ) -> None:
-        if packet[:4] == NON_ESP_MARKER:
+        if isinstance(port, RawPort):
+            self._held.keep(packet[:4].tobytes(), packet, self._clock())    # unless it is another program's
+        elif packet[:4] == NON_ESP_MARKER and isinstance(port, StreamPort):
+            self._tell(StreamIke(packet[4:].tobytes()))
+        elif packet[:4] == NON_ESP_MARKER:
             self._tell(IkeReceived(port.local(ancillary), endpoint_of(sender), packet[4:].tobytes()))
         else:
             self._count(Header.NO_SA_DROPS)     # unless its SA comes in a moment
@@ -283,17 +409,22 @@ class PacketLoop:
 
     def _rebind(self, endpoint: DataPathEndpoint) -> None:
         family = socket.AF_INET6 if ":" in endpoint.remote.address else socket.AF_INET
-        self._port = self._ports.get(family)
+        self._transport = endpoint.transport
+        if endpoint.transport == "tcp":
+            self._port = self._stream
+        else:
+            self._port = (self._raw if endpoint.transport == "esp" else self._ports).get(family)
         self._remote = endpoint.remote
         self._patience.begin_anew()
+        self._ask_for_packets()
         if self._port is not None:
             self._port.rebind(endpoint)
 
-    def _send(self, port: UdpPort, pieces: list[bytes], size: int) -> None:
+    def _send(self, port: UdpPort | StreamPort, pieces: list[bytes], size: int) -> None:
         refusal = port.send(pieces, size)
         if refusal:
             self._count(Header.SEND_ERRORS)
-            if self._remote is not None:
+            if self._remote is not None and isinstance(port, UdpPort):
                 self._report(self._remote, refusal)
 
     def _report_refusals(self, port: UdpPort) -> None:
@@ -311,12 +442,12 @@ class PacketLoop:
     def _until_due(self, timeout: float) -> float:
         """To the next keepalive, or the end of our patience."""
         due = [self._patience.deadline] if self._patience.deadline else []
-        if self._keepalive and self._port is not None:
+        if self._keepalive and self._transport == "udp" and self._port is not None:
             due.append(max(self._last_sent, self._words[Header.LAST_IKE]) + self._keepalive)
         return min(timeout, max(0.0, (min(due) - self._clock()) / 1e9)) if due else timeout
 
     def _send_keepalive(self) -> None:
-        if not self._keepalive or self._port is None:
+        if not self._keepalive or self._transport != "udp" or self._port is None:
             return
         now = self._clock()
         if max(self._last_sent, self._words[Header.LAST_IKE]) + self._keepalive <= now:

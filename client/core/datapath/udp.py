@@ -29,27 +29,42 @@ _IP_RECVERR = 11
 _IPV6_RECVERR = 25
 _IP_MTU_DISCOVER = 10
 _IPV6_MTU_DISCOVER = 23
-_PMTUDISC_DONT = 0
+_PMTUDISC_DONT, _PMTUDISC_PROBE = 0, 3
+_NEVER_TOO_LARGE = 1200     # octets of an IKE message that fits any path, whatever the kernel says of fragments
 _ANCILLARY_SPACE = 128
 _WAIT_MS = 5
 _SEGMENT_REFUSALS = frozenset((errno.EINVAL, errno.EMSGSIZE, errno.EIO, errno.EOPNOTSUPP, errno.ENOPROTOOPT))
 # An ICMP message for an earlier packet is reported by the next call, which then has not sent anything.
-_PENDING = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO, errno.EACCES))
+_PENDING = frozenset((
+    errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EPROTO, errno.EACCES, errno.EMSGSIZE,
+))  # fmt: skip
 
 
 def prepare_socket(sock: socket.socket) -> None:
-    """Set what receiving, refusals and fragmentation need; needs no privilege."""
+    """Set what receiving, refusals and fragmentation need; needs no privilege.
+
+    ESP is never fragmented outside: its packets say so (DF), and what the kernel believes about the path does not
+    count, since any ICMP message could have told it.
+    """
     sock.setblocking(False)
     if sock.family == socket.AF_INET6:
         sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_RECVERR, 1)
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, _PMTUDISC_DONT)
     else:
         sock.setsockopt(socket.IPPROTO_IP, _IP_RECVERR, 1)
         sock.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _PMTUDISC_DONT)
+    let_fragment(sock, yes=False)
     with contextlib.suppress(OSError):  # kernels before 5.0: then every datagram comes alone
         sock.setsockopt(_SOL_UDP, _UDP_GRO, 1)
+
+
+def let_fragment(sock: socket.socket, *, yes: bool) -> None:
+    """May what is sent from now on travel in fragments?"""
+    mode = _PMTUDISC_DONT if yes else _PMTUDISC_PROBE
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, _IPV6_MTU_DISCOVER, mode)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, mode)
 
 
 def source_ancillary(local: Endpoint, interface: int = 0) -> Ancillary:
@@ -66,8 +81,22 @@ def source_ancillary(local: Endpoint, interface: int = 0) -> Ancillary:
     return [(socket.IPPROTO_IP, _IP_PKTINFO, info)]
 
 
-def send_marked_ike(sock: socket.socket, data: bytes, endpoint: DataPathEndpoint) -> int:
-    """Send an IKE message behind the non-ESP marker (RFC 3948 §2.2); 0 or the errno."""
+def send_marked_ike(sock: socket.socket, data: bytes, endpoint: DataPathEndpoint, *, whole: bool = False) -> int:
+    """Send an IKE message behind the non-ESP marker (RFC 3948 §2.2); 0 or the errno.
+
+    Unless it has to stay ``whole`` a large one may be fragmented: not every gateway knows RFC 7383. The setting is the
+    socket's, so an ESP packet that the data path sends in this moment might be as well; nothing depends on it.
+    """
+    if whole or len(data) <= _NEVER_TOO_LARGE:
+        return _send_marked(sock, data, endpoint)
+    let_fragment(sock, yes=True)
+    try:
+        return _send_marked(sock, data, endpoint)
+    finally:
+        let_fragment(sock, yes=False)
+
+
+def _send_marked(sock: socket.socket, data: bytes, endpoint: DataPathEndpoint) -> int:
     ancillary = source_ancillary(endpoint.local, endpoint.interface)
     remote = (endpoint.remote.address, endpoint.remote.port)
     for attempt in (1, 2):
@@ -81,14 +110,14 @@ def send_marked_ike(sock: socket.socket, data: bytes, endpoint: DataPathEndpoint
     return 0
 
 
-
-
 class UdpPort:
     """The data path's view of one socket. ``rebind`` says where ``send`` sends."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    blocked = False         # a datagram is taken or lost; streams wait
+
+    def __init__(self, sock: socket.socket, port: int | None = None) -> None:
         self.sock = sock
-        self.port: int = sock.getsockname()[1]
+        self.port: int = sock.getsockname()[1] if port is None else port
         self._buffer = memoryview(bytearray(RECEIVE))
         self._remote: tuple[str, int] = ("", 0)
         self._source: Ancillary = []
@@ -99,6 +128,10 @@ class UdpPort:
         self._remote = (endpoint.remote.address, endpoint.remote.port)
         self._source = source_ancillary(endpoint.local, endpoint.interface)
         self._runs.clear()
+        self.segment_again()
+
+    def segment_again(self) -> None:
+        """Packets have another size, or another way: what was refused may be taken now."""
         self._may_segment = True
 
     def send(self, pieces: list[bytes], size: int) -> int:
@@ -188,6 +221,3 @@ class UdpPort:
 def endpoint_of(address: tuple[str, int]) -> Endpoint:
     """From Python's socket address, without the zone."""
     return Endpoint(address[0].partition("%")[0], address[1])
-
-
-

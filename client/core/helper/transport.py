@@ -121,6 +121,12 @@ class Transport:
     def unanswered(self) -> None:
         self._callbacks.unanswered()
 
+    def stream_ike(self, data: bytes) -> None:
+        """No stream was opened yet that this could come by."""
+
+    def stream_lost(self, number: int, errno: int) -> None:
+        """As little."""
+
     def data_path_restarted(self) -> None:
         self._callbacks.restarted()
 

@@ -8,4 +8,5 @@
                          optional: changes an input and keeps its structure; ``octets(data, limit)`` changes any octets
 """
 
-NAMES = ("message", "payloads", "fragments", "eap", "certificate", "auth", "profile", "esp", "control", "engine")
+NAMES = ("message", "payloads", "fragments", "eap", "certificate", "auth", "profile", "esp", "stream", "control",
+         "engine")
