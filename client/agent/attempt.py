@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from client.agent.keys import Credential, SoftwareSigner
+from client.agent.vault import PASSPHRASE
 from client.core.eap.mschapv2 import MsChapV2
 from client.core.eap.packet import EapCode, EapType
 from client.core.eap.peer import EapPeer
@@ -25,7 +26,8 @@ PPK = "ppk"                 # in Attempt.secrets, beside the numbers of the roun
 @dataclass
 class Attempt:
     """One Prepare. ``secrets`` are passwords and pre-shared keys as typed, by the round (from 0) that they are for, or
-    PPK; a certificate's passphrase is not kept. ``eaps``: the conversations of the EAP rounds, in their order."""
+    PPK; ``passphrase`` is that of the certificate's key, where it needed one. ``eaps``: the conversations of the EAP
+    rounds, in their order."""
 
     profile: Profile
     prepared_at: float
@@ -34,6 +36,7 @@ class Attempt:
     eaps: list[tuple[int, EapPeer]] = field(default_factory=list, repr=False)
     _under_way: int = 0         # of eaps
     _made: int = 0              # of eaps: so many have made their MSK
+    passphrase: str = field(default="", repr=False)
     tried: bool = False         # the gateway has seen something of a secret that it may count as a failure
     stored: set[int | str] = field(default_factory=set)     # of secrets: those that the vault gave
     to_keep: dict[int | str, str] = field(default_factory=dict, repr=False)     # once the gateway has accepted them
@@ -42,6 +45,9 @@ class Attempt:
     def accepted(self) -> bool:
         """The gateway has proven to know all passwords, so they are right."""
         return self._made == len(self.eaps) > 0
+
+    def all_secrets(self) -> dict[int | str, str]:
+        return {**self.secrets, **({PASSPHRASE: self.passphrase} if self.passphrase else {})}
 
     def start(self, random: Callable[[int], bytes]) -> None:
         """New conversations, and keys that can be read. Raises RoveError when a name or a secret cannot be used: said
@@ -90,6 +96,7 @@ class Attempt:
 
     def forget(self) -> None:
         self.secrets.clear()
+        self.passphrase = ""
         self.to_keep.clear()
         self.eaps.clear()
         self.credential = None

@@ -25,6 +25,7 @@ from client.agent.attempt import (
     psk_octets,
 )
 from client.agent.credentials import stored_file
+from client.agent.held import HeldSecrets
 from client.agent.keys import load_credential
 from client.agent.limits import check_ppk_request, check_psk_request, check_signature_request
 from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp
@@ -77,6 +78,7 @@ class AgentService:
         self._limits: dict[tuple[str, str], RateLimit] = {}
         self._refusals: dict[str, tuple[int | str, str, str]] = {}  # profile → secret, why, the gateway's words
         self._stored = StoredSecrets(vault or NoVault(), self._on_finding)
+        self._held = HeldSecrets()
         self._asking = asyncio.Lock()
         self._expiries: dict[str, asyncio.TimerHandle] = {}
 
@@ -92,6 +94,8 @@ class AgentService:
             raise RoveError(Cause.BAD_SETTINGS, "the profile bears another name")
         held = self._reusable_secrets(profile, reason)
         await self._drop(name)
+        if not held and reason != "connect":
+            held = self._held.of(profile)
         if len(self._running) + len(self._attempts) >= MAX_PROFILES:
             raise RoveError(Cause.NOT_AUTHORISED, f"more than {MAX_PROFILES} connections at once")
         task = asyncio.create_task(self._gather(profile, held))
@@ -151,11 +155,13 @@ class AgentService:
         except EapError as error:
             if error.cause is Cause.USER_REFUSED:
                 self._refusals.setdefault(name, (index, error.detail, ""))
+                self._held.forget(name)
                 self._stored.refused(attempt, [index])
             self._forget(name)
             raise
         if result.refused:
             self._refusals[name] = (index, result.refused, result.notice)
+            self._held.forget(name)
             self._stored.refused(attempt, [index])
             attempt.secrets.pop(index, None)    # refused: not to be used again, not even by a faulty retry
         if result.notice:
@@ -171,7 +177,9 @@ class AgentService:
             return
         if accepted:
             self._stored.accepted(attempt)
+            self._held.accepted(attempt.profile, attempt.all_secrets())
             return
+        self._held.forget(name)
         wrong = attempt.unproven
         if wrong:
             self._refusals.setdefault(name, (wrong[0], "the gateway does not accept it", ""))
@@ -183,13 +191,15 @@ class AgentService:
         await self._stored.settle()
 
     async def cancel(self, name: str) -> None:
-        """The end of the attempt or of the prompt: nothing of it is kept."""
+        """The end of the connection or of the prompt: nothing of it is kept."""
+        self._held.forget(name)
         await self._drop(name)
 
     async def forget_all(self) -> None:
         """roved is gone: so are all attempts."""
         for name in {*self._attempts, *self._running}:
             await self._drop(name)
+        self._held.forget_all()
         self._limits.clear()
         self._refusals.clear()
 
@@ -197,7 +207,8 @@ class AgentService:
 
     async def _gather(self, profile: Profile, held: dict[int | str, str]) -> Attempt:
         """Whatever the rounds need, in their order, and the PPK after them."""
-        attempt = Attempt(profile, self._clock(), held)
+        passphrase = held.pop(PASSPHRASE, "")
+        attempt = Attempt(profile, self._clock(), held, passphrase=passphrase)
         try:
             for index, each in enumerate(profile.user.rounds):
                 if each.auth == "certificate":
@@ -242,14 +253,20 @@ class AgentService:
         profile = attempt.profile
         tries = 0
 
-        async def ask() -> str:
+        async def find() -> str:
             nonlocal tries
             tries += 1
+            if tries == 1 and attempt.passphrase:
+                return attempt.passphrase
             if tries == 1 and (stored := await self._stored.get(attempt, PASSPHRASE)) is not None:
                 return stored
             self._stored.refused(attempt, [PASSPHRASE])
             return await self._ask(attempt, PASSPHRASE, Question(
                 PromptKind.PASSPHRASE, f"Passphrase of {profile.user.certificate} for {profile.name}", profile.name))
+
+        async def ask() -> str:
+            attempt.passphrase = await find()
+            return attempt.passphrase
 
         key = self._credential_path(profile.name, profile.user.key) if profile.user.key else None
         attempt.credential = await load_credential(
@@ -268,7 +285,7 @@ class AgentService:
         held = self._attempts.get(profile.name)
         if held is None or held.profile != profile or self._clock() - held.prepared_at >= VALID_FOR:
             return {}
-        return dict(held.secrets) if not held.tried or (held.accepted and reason != "connect") else {}
+        return held.all_secrets() if not held.tried or (held.accepted and reason != "connect") else {}
 
     def _attempt(self, name: str, method: str) -> Attempt:
         """``method``: one of AUTH_METHODS, or PPK."""
@@ -293,6 +310,8 @@ class AgentService:
             expiry.cancel()
         if attempt := self._attempts.pop(name, None):
             self._stored.ended(attempt)
+            if attempt.tried and not attempt.accepted:
+                self._held.undecided(name)
             attempt.forget()
 
     async def _drop(self, name: str) -> None:

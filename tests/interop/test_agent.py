@@ -41,6 +41,11 @@ class Terminal:
             assert ready, f"{words!r} did not come; it said {self.said!r}"
             self.said += os.read(self._fd, 4096).decode()
 
+    def look(self) -> None:
+        """What it has said by now."""
+        while select.select([self._fd], [], [], 0)[0]:
+            self.said += os.read(self._fd, 4096).decode()
+
     def type(self, line: str) -> None:
         os.write(self._fd, f"{line}\n".encode())
 

@@ -151,6 +151,7 @@ class AgentSession:
         self._profile = profile
         self._toml = profile_toml
         self._bound: str | None = None
+        self._sticks = True                 # the agent that was bound holds what the gateway has accepted
         self._asked: set[str] = set()       # and have not answered yet
         self._eap_identity = ""
         self._msk = b""
@@ -158,6 +159,7 @@ class AgentSession:
     def prefer(self, sender: str) -> None:
         """From now on this caller's agent, where it has one, is asked first."""
         self._connect_sender = sender
+        self._sticks = False
 
     async def prepare(self, reason: str, deadline: float) -> Prepared:
         """Ask for what is missing now; ``reason`` "connect"|"reconnect"|"reauth", ``deadline`` in s from now.
@@ -166,6 +168,9 @@ class AgentSession:
         """
         order = await self._registry.candidates(self.uid, self._connect_sender)
         waiting = [agent.sender for agent in order]
+        if self._sticks and self._bound in waiting:
+            waiting.sort(key=lambda sender: sender != self._bound)
+        self._sticks = True
         if self._bound != (waiting[0] if waiting else None):
             self.cancel()               # the same agent keeps what it may use again
         self._bound = None

@@ -40,6 +40,7 @@ SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
 _REFUSALS = (Cause.USER_REFUSED, Cause.PPK_REFUSED)
 _SILENCE = (Cause.GATEWAY_SILENT, Cause.LOGIN_UNANSWERED)
+_ONLINE = (State.CONNECTING, State.CONNECTED, State.ROAMING, State.RECONNECTING)
 _BETTER_THAN_TIMEOUT = (Cause.NO_NETWORK, Cause.NAME_NOT_FOUND)
 
 
@@ -163,8 +164,10 @@ class Connection:
             engine.set_paths(paths, self._around.clock(),
                              self._paths(self._next_gateways) if self._next_gateways else None)
             self._drive()
-        if self._cut_off and self._tunnel.state in (State.CONNECTED, State.ROAMING):
+        if self._cut_off and self._tunnel.state in _ONLINE:
             self._change(self._tunnel.to(State.OFFLINE, time.time()))
+        elif not self._cut_off and self._tunnel.state is State.OFFLINE and not self._tunnel.spis[0]:
+            self._trying()
 
     async def _look_elsewhere(self, engine: Succession) -> None:
         """There is a network, and none of the addresses we know can be reached from it: of another IP version, say.
