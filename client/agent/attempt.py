@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from client.agent.conversations import conversation
 from client.agent.keys import Credential, SoftwareSigner
 from client.agent.vault import PASSPHRASE
 from client.core.eap.mschapv2 import MsChapV2
-from client.core.eap.packet import EapCode, EapType
+from client.core.eap.packet import EapCode
 from client.core.eap.peer import EapPeer
 from client.model.cause import Cause, RoveError
 from client.model.profile import Profile
@@ -35,15 +36,16 @@ class Attempt:
     credential: Credential | None = None
     eaps: list[tuple[int, EapPeer]] = field(default_factory=list, repr=False)
     _under_way: int = 0         # of eaps
-    _made: int = 0              # of eaps: so many have made their MSK
     passphrase: str = field(default="", repr=False)
+    _made: int = 0              # of eaps: so many have been accepted
+    given: set[int] = field(default_factory=set)    # rounds whose password an EAP method has been given when it asked
     tried: bool = False         # the gateway has seen something of a secret that it may count as a failure
     stored: set[int | str] = field(default_factory=set)     # of secrets: those that the vault gave
     to_keep: dict[int | str, str] = field(default_factory=dict, repr=False)     # once the gateway has accepted them
 
     @property
     def accepted(self) -> bool:
-        """The gateway has proven to know all passwords, so they are right."""
+        """The gateway has proven to know all passwords, or has taken them."""
         return self._made == len(self.eaps) > 0
 
     def all_secrets(self) -> dict[int | str, str]:
@@ -55,8 +57,8 @@ class Attempt:
         for index, each in enumerate(self.profile.user.rounds):
             if each.auth == "psk":
                 psk_octets(self.secrets[index])
-            elif each.auth == "eap-mschapv2":
-                self.eaps.append((index, _mschapv2(each.identity, self.secrets[index], random(16))))
+            elif each.auth.startswith("eap-"):
+                self.eaps.append((index, conversation(each, self.secrets.get(index, ""), random)))
         if self.profile.ike.ppk:
             psk_octets(self.secrets[PPK], "post-quantum key")
 
@@ -72,7 +74,7 @@ class Attempt:
         return psk_octets(self.secrets[index])
 
     def eap(self, packet: bytes) -> tuple[int, EapPeer]:
-        """The round that this packet belongs to, and its conversation. A request after the MSK was made begins the
+        """The round that this packet belongs to, and its conversation. A request after one was accepted begins the
         next one: EAP-Success need not come by here."""
         if packet[:1] == bytes((EapCode.REQUEST,)) and self._under_way < self._made < len(self.eaps):
             self._under_way += 1
@@ -84,7 +86,7 @@ class Attempt:
         names = {each.identity for each in self.profile.user.rounds if each.auth.startswith("eap-")}
         return names.pop() if len(names) == 1 else ""
 
-    def msk_made(self) -> None:
+    def eap_accepted(self) -> None:
         self._made = self._under_way + 1
 
     def rehearse(self) -> None:
@@ -101,10 +103,6 @@ class Attempt:
         self.eaps.clear()
         self.credential = None
 
-
-def _mschapv2(user: str, password: str, challenge: bytes) -> EapPeer:
-    MsChapV2(user, password, challenge)
-    return EapPeer(user, {EapType.MSCHAPV2: lambda: MsChapV2(user, password, challenge)})
 
 @dataclass
 class RateLimit:

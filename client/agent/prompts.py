@@ -86,7 +86,11 @@ class TerminalPrompter:
 
     async def secret(self, question: Question) -> Answer:
         words = f"The gateway says: {question.gateway_words}\n" if question.gateway_words else ""
-        return Answer(await self._ask(f"{words}{question.text}: ", echo=False))
+        text = await self._ask(f"{words}{question.text}: ", echo=False)
+        # A new one that was mistyped would lock its owner out.
+        if question.kind is PromptKind.NEW_PASSWORD and text != await self._ask("The same again: ", echo=False):
+            raise PromptCancelled("the two new passwords differ")
+        return Answer(text)
 
     async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
         lines = "".join(f"  {number}  {one.label}{f' ({one.detail})' if one.detail else ''}\n"
@@ -119,11 +123,11 @@ class FdPrompter:
         which would take a free number for itself."""
         os.set_inheritable(fd, False)
         self._fd: int | None = fd
-        self._answered: set[tuple[PromptKind, str]] = set()
+        self._answered: set[tuple[PromptKind, str, str]] = set()
         self._reading = asyncio.Lock()
 
     async def secret(self, question: Question) -> Answer:
-        asked = (question.kind, question.text)
+        asked = (question.kind, question.text, question.gateway_words)
         async with self._reading:
             if question.again or self._fd is None or asked in self._answered:
                 raise SecretUsedUp("the secret from the file descriptor has been used")

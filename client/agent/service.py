@@ -24,14 +24,16 @@ from client.agent.attempt import (
     RateLimit,
     psk_octets,
 )
+from client.agent.conversations import needs_password
 from client.agent.credentials import stored_file
+from client.agent.eap_questions import answer_for
 from client.agent.held import HeldSecrets
 from client.agent.keys import load_credential
 from client.agent.limits import check_ppk_request, check_psk_request, check_signature_request
 from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp
 from client.agent.stored import StoredSecrets
 from client.agent.vault import KEPT_KINDS, PASSPHRASE, NoVault, Vault
-from client.core.eap.packet import EapError
+from client.core.eap.peer import EapPeer, EapResult
 from client.core.ikev2 import auth
 from client.model.cause import Cause, Finding, RoveError
 from client.model.profile import Profile, ProfileError, parse_profile
@@ -75,6 +77,7 @@ class AgentService:
         self._random = random
         self._attempts: dict[str, Attempt] = {}
         self._running: dict[str, asyncio.Task[Attempt]] = {}
+        self._conversing: dict[str, asyncio.Task[EapResult]] = {}   # an EAP method asks the user
         self._limits: dict[tuple[str, str], RateLimit] = {}
         self._refusals: dict[str, tuple[int | str, str, str]] = {}  # profile → secret, why, the gateway's words
         self._stored = StoredSecrets(vault or NoVault(), self._on_finding)
@@ -147,17 +150,22 @@ class AgentService:
 
     async def eap(self, name: str, packet: bytes) -> tuple[bytes, bytes]:
         """One EAP packet of the gateway → (response or empty, MSK or empty)."""
-        attempt = self._attempt(name, "eap-mschapv2")
+        attempt = self._attempt(name, "eap")
+        if name in self._conversing:
+            raise RoveError(Cause.NOT_AUTHORISED, "an EAP packet while the last one is not answered")
         attempt.tried = True
         index, conversation = attempt.eap(packet)
         try:
             result = conversation.receive(packet)
-        except EapError as error:
+            if result.question is not None:
+                result = await self._conversed(name, attempt, index, conversation, result)
+        except RoveError as error:
             if error.cause is Cause.USER_REFUSED:
                 self._refusals.setdefault(name, (index, error.detail, ""))
                 self._held.forget(name)
                 self._stored.refused(attempt, [index])
-            self._forget(name)
+            if self._attempts.get(name) is attempt:
+                self._forget(name)
             raise
         if result.refused:
             self._refusals[name] = (index, result.refused, result.notice)
@@ -166,8 +174,8 @@ class AgentService:
             attempt.secrets.pop(index, None)    # refused: not to be used again, not even by a faulty retry
         if result.notice:
             self._on_notice(name, result.notice)
-        if result.msk is not None:
-            attempt.msk_made()
+        if result.msk is not None or result.done:
+            attempt.eap_accepted()
         return result.response, result.msk or b""
 
     async def outcome(self, name: str, accepted: bool) -> None:
@@ -205,6 +213,31 @@ class AgentService:
 
     # --- asking ---
 
+    async def _conversed(self, name: str, attempt: Attempt, index: int, conversation: EapPeer, result: EapResult
+                         ) -> EapResult:
+        """What the method asks in mid-conversation, answered; ``cancel`` takes the prompt away."""
+        async def answered() -> EapResult:
+            after = result
+            while after.question is not None:
+                after = conversation.answer(await answer_for(self._secret, self._ask, attempt, index, after.question))
+            return after
+
+        task = self._conversing[name] = asyncio.create_task(answered())
+        try:
+            await asyncio.wait({task})
+            if task.cancelled():
+                raise RoveError(Cause.PROMPT_CANCELLED, "withdrawn")
+            return task.result()
+        except SecretUsedUp as error:
+            raise RoveError(Cause.CREDENTIAL_UNUSABLE, str(error)) from error
+        except PromptCancelled as error:
+            raise RoveError(Cause.PROMPT_CANCELLED, str(error)) from error
+        finally:
+            task.cancel()
+            if self._conversing.get(name) is task:
+                del self._conversing[name]
+            await asyncio.wait({task})
+
     async def _gather(self, profile: Profile, held: dict[int | str, str]) -> Attempt:
         """Whatever the rounds need, in their order, and the PPK after them."""
         passphrase = held.pop(PASSPHRASE, "")
@@ -213,7 +246,7 @@ class AgentService:
             for index, each in enumerate(profile.user.rounds):
                 if each.auth == "certificate":
                     await self._load(attempt)
-                elif index not in attempt.secrets:
+                elif index not in attempt.secrets and (each.auth == "psk" or needs_password(each.auth)):
                     kind, what = ((PromptKind.PSK, "Pre-shared key") if each.auth == "psk"
                                   else (PromptKind.PASSWORD, f"Password of {each.identity}"))
                     attempt.secrets[index] = await self._secret(attempt, index, kind, what)
@@ -288,12 +321,14 @@ class AgentService:
         return held.all_secrets() if not held.tried or (held.accepted and reason != "connect") else {}
 
     def _attempt(self, name: str, method: str) -> Attempt:
-        """``method``: one of AUTH_METHODS, or PPK."""
+        """``method``: "psk", "certificate", "eap" (any), or PPK."""
         attempt = self._attempts.get(name)
         if attempt and self._clock() - attempt.prepared_at >= VALID_FOR:
             self._forget(name)
             attempt = None
-        if attempt is None or not (attempt.profile.ike.ppk if method == PPK else attempt.profile.user.has(method)):
+        if attempt is None or not (attempt.profile.ike.ppk if method == PPK
+                                   else attempt.profile.user.has_eap if method == "eap"
+                                   else attempt.profile.user.has(method)):
             raise RoveError(Cause.NOT_AUTHORISED, "nothing was prepared for this")
         return attempt
 
@@ -316,6 +351,6 @@ class AgentService:
 
     async def _drop(self, name: str) -> None:
         self._forget(name)
-        while task := self._running.pop(name, None):    # another may begin while we wait
+        while task := self._running.pop(name, None) or self._conversing.pop(name, None):  # more may come
             task.cancel()
             await asyncio.wait({task})

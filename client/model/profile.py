@@ -17,13 +17,14 @@ VERSION = 1
 MAX_BYTES = 256 * 1024
 MAX_CHILDREN = 16        # CHILD_SAs of one profile
 MAX_DOTS = 512           # in one line: tomllib needs time and memory with the square of a dotted key's parts
-AUTH_METHODS = ("psk", "certificate", "eap-mschapv2")
+AUTH_METHODS = ("psk", "certificate", "eap-mschapv2", "eap-md5", "eap-gtc")
 MAX_ROUNDS = 4           # authentications one after the other (RFC 4739)
 _ONCE = ("psk", "certificate")      # a profile has one key and one certificate
 # EAP methods that prove the gateway as well as the user, make a key, and give nobody who plays the gateway the means to
 # guess a password (RFC 5998 §4): by these alone a gateway may prove itself.
+KEYLESS_METHODS = ("eap-md5", "eap-gtc")    # these make no key: they prove the user, and nothing of the gateway
 EAP_ONLY_METHODS = ("eap-tls", "eap-ttls")
-_LATER_AUTH = ("smartcard", "eap-md5", "eap-gtc", "eap-tls")
+_LATER_AUTH = ("smartcard", "eap-tls")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _DURATION = re.compile(r"(\d{1,7})(s|m|h|d)")
@@ -70,6 +71,10 @@ class User:
     def identity(self) -> str:
         """The names as people read them."""
         return ", ".join(dict.fromkeys(each.identity for each in self.rounds if each.identity))
+
+    @property
+    def has_eap(self) -> bool:
+        return any(each.auth.startswith("eap-") for each in self.rounds)
 
     def has(self, auth: str) -> bool:
         """Is this one of the methods?"""

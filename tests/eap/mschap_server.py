@@ -23,6 +23,8 @@ class MsChapServer:
         self.stage = "identity"
         self.proof_prefix = b"S="
         self.failure = b"E=691 R=1 C=" + b"00" * 16 + b" V=3 M=Go away\x07\x1b[31m now"
+        self.expired = False            # then the right password gets ``failure``, and may be changed
+        self.change_failure = b""
 
     def start(self) -> bytes:
         return self._request(b"\x01")
@@ -49,13 +51,48 @@ class MsChapServer:
         peer, reserved, answer, flags, name = value[1:17], value[17:25], value[25:49], value[49], value[50:]
         assert reserved == bytes(8)
         assert flags == 0
-        user = name.split(b"\\")[-1]
-        hashed = md4(self.password.encode("utf-16-le"))
-        challenge = hashlib.sha1(peer + self.challenge + user).digest()[:8]
-        expected = b"".join(des(part, challenge) for part in (hashed[:7], hashed[7:14], hashed[14:] + bytes(5)))
-        if not hmac.compare_digest(expected, answer) or name.decode() != self.user:
+        if name.decode() != self.user or not self._right(peer, answer):
             self.stage = "failure"
             return self._request(self._op(4, self.failure))
+        if self.expired:
+            self.stage = "change"
+            return self._request(self._op(4, self.failure))
+        return self._proof(peer, answer)
+
+    def _after_change(self, body: bytes) -> bytes:
+        """RFC 2759 §7: decrypts the new password with the hash of the old, and checks the other two with it."""
+        if body == b"\x1a\x04":
+            return self._after_failure(body)
+        assert body[:3] == b"\x1a\x07\x56"       # the Failure's identifier, plus one
+        assert int.from_bytes(body[3:5], "big") == len(body) - 1 == 4 + 516 + 16 + 16 + 8 + 24 + 2
+        block, hashed, peer = body[5:521], body[521:537], body[537:553]
+        assert body[553:561] == bytes(8)
+        answer, flags = body[561:585], body[585:]
+        assert flags == bytes(2)
+        old = md4(self.password.encode("utf-16-le"))
+        clear = arc4(old, block)
+        length = int.from_bytes(clear[512:], "little")
+        self.password = clear[512 - length:512].decode("utf-16-le")
+        new = md4(self.password.encode("utf-16-le"))
+        assert hashed == des(new[:7], old[:8]) + des(new[7:14], old[8:])
+        self.challenge = bytes.fromhex(self.failure.split(b"C=")[1][:32].decode())
+        assert self._right(peer, answer)
+        if self.change_failure:
+            self.stage = "failure"
+            return self._request(self._op(4, self.change_failure))
+        return self._proof(peer, answer)
+
+    def _hashes(self, peer: bytes) -> tuple[bytes, bytes]:
+        user = self.user.encode().split(b"\\")[-1]
+        return md4(self.password.encode("utf-16-le")), hashlib.sha1(peer + self.challenge + user).digest()[:8]
+
+    def _right(self, peer: bytes, answer: bytes) -> bool:
+        hashed, challenge = self._hashes(peer)
+        expected = b"".join(des(part, challenge) for part in (hashed[:7], hashed[7:14], hashed[14:] + bytes(5)))
+        return hmac.compare_digest(expected, answer)
+
+    def _proof(self, peer: bytes, answer: bytes) -> bytes:
+        hashed, challenge = self._hashes(peer)
         double = md4(hashed)
         first = hashlib.sha1(double + answer + b"Magic server to client signing constant").digest()
         proof = hashlib.sha1(first + challenge + b"Pad to make it do more than one iteration").hexdigest().upper()
@@ -87,3 +124,18 @@ def des(key: bytes, block: bytes) -> bytes:
     spread = bytes(int(bits[7 * i:7 * i + 7] + "1", 2) for i in range(8))
     encryptor = Cipher(TripleDES(spread * 3), modes.ECB()).encryptor()
     return encryptor.update(block)
+
+
+def arc4(key: bytes, data: bytes) -> bytes:
+    box = list(range(256))
+    swap = 0
+    for index, value in enumerate(list(range(256))):
+        swap = (swap + box[index] + key[value % len(key)]) & 255
+        box[index], box[swap] = box[swap], box[index]
+    stream, swap = [], 0
+    for index in range(1, len(data) + 1):
+        at = index & 255
+        swap = (swap + box[at]) & 255
+        box[at], box[swap] = box[swap], box[at]
+        stream.append(box[(box[at] + box[swap]) & 255])
+    return bytes(one ^ other for one, other in zip(data, stream, strict=True))

@@ -20,7 +20,7 @@ class Echo:
     def __init__(self) -> None:
         self.seen = 0
 
-    def process(self, data: bytes) -> MethodReply:
+    def process(self, data: bytes, identifier: int) -> MethodReply:
         self.seen += 1
         return MethodReply(data + bytes((self.seen,)), msk=bytes(64) if self.seen == 2 else b"")
 

@@ -72,9 +72,10 @@ def world_of(rounds: Sequence[str], demands: Demands, people: People | None = No
     people = people or People([User() for each in rounds if each == "eap"])
     demands.servers = demands.servers or [EapServer() for each in demands.rounds if each == "eap"]
     demands.private_key, demands.client_key = demands.private_key or GATEWAY_KEY, CLIENT_KEY.public_key()
-    ways = [ike.AuthRound(each, IDENTITIES[each]) for each in rounds]
-    config = replace(CONFIG, auth=ways[0].auth, local_id=ways[0].local_id, further_rounds=tuple(ways[1:]),
-                     certificates=(b"ours",), signatures=("ecdsa-sha256",))
+    keyless = changes.pop("keyless", False)
+    ways = [ike.AuthRound(each, IDENTITIES[each], keyless and each == "eap") for each in rounds]
+    config = replace(CONFIG, auth=ways[0].auth, local_id=ways[0].local_id, keyless=ways[0].keyless,
+                     further_rounds=tuple(ways[1:]), certificates=(b"ours",), signatures=("ecdsa-sha256",))
     client = Ikev2Engine(replace(config, **changes), seeded(f"client{seed}"))
     world = World(client, RoundsResponder(gateway, seeded(f"gateway{seed}"), demands), people.table(), seed)
     change_init(world, lambda payloads: [*payloads, *map(Notify.of, announced)], known=True)

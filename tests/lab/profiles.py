@@ -12,6 +12,7 @@ _CERTIFICATES = {"cert": "client-rsa", "certec": "client-ec", "certed": "client-
 # RFC 4739: the way in of each round, in their order
 _ROUNDS = {"multi": ["certificate", "eap-mschapv2"], "multi3": ["psk", "certificate", "eap-mschapv2"],
            "pskeap": ["psk", "eap-mschapv2"]}
+_EAP = {"md5": "eap-md5", "gtc": "eap-gtc"}
 _LAN = ["10.10.0.0/24", "10.20.0.0/24", "fd10::/48"]
 _ALL = ["0.0.0.0/0", "::/0"]
 
@@ -25,6 +26,8 @@ def text(connection: str, **changes: Any) -> str:
     elif connection in _CERTIFICATES or connection == "ppkcert":
         stem = files / _CERTIFICATES.get(connection, "client-ec")
         user = {"auth": "certificate", "certificate": f"{stem}.crt", "key": f"{stem}.key"}
+    elif connection in _EAP:
+        user = {"auth": _EAP[connection], "identity": USER}
     elif connection in _ROUNDS:
         stem = files / "client-rsa"
         user = {"auth": _ROUNDS[connection], "identity": USER, "certificate": f"{stem}.crt", "key": f"{stem}.key"}

@@ -98,12 +98,12 @@ class RoundsResponder(Responder):
             except auth.SignatureError:
                 return None
             return []
-        secret = how.psk if method == "psk" else talk.msk
+        secret = how.psk if method == "psk" else talk.msk or keys.sk_pi     # RFC 7296 §2.16: without an MSK SK_p
         if not method or proof.method != AuthMethod.SHARED_KEY or proof.data != auth.psk_auth(prf, secret, octets):
             return None
         if method == "psk":
             return []
-        own = auth.eap_auth(prf, bytes(64) if how.tamper_auth else talk.msk, self._octets(sa, talk))
+        own = auth.eap_auth(prf, bytes(64) if how.tamper_auth else talk.msk or keys.sk_pr, self._octets(sa, talk))
         return [AUTH(AuthMethod.SHARED_KEY, own)]
 
     def _own_round(self, sa: IkeSa, talk: _Talk) -> list[Any]:

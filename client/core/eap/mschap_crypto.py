@@ -8,6 +8,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, modes
 from client.core.eap.md4 import md4
 
 NT_RESPONSE_LENGTH = 24
+PASSWORD_BLOCK = 516        # RFC 2759 §8.10: 256 characters of two octets, and the length
 # RFC 2759 §8.7
 _SIGNING = b"Magic server to client signing constant"
 _PAD = b"Pad to make it do more than one iteration"
@@ -54,6 +55,33 @@ def start_key(master: bytes, *, server_sends: bool) -> bytes:
     """RFC 3079 §3.4, GetAsymmetricStartKey of 128 bits."""
     magic = _SERVER_SENDS if server_sends else _CLIENT_SENDS
     return _sha1(master + bytes(40) + magic + b"\xf2" * 40)[:16]
+
+
+def new_password_block(password: str, old_hash: bytes, padding: bytes) -> bytes:
+    """RFC 2759 §8.9, NewPasswordEncryptedWithOldNtPasswordHash; ``padding``: PASSWORD_BLOCK random octets."""
+    clear = password.encode("utf-16-le")
+    room = PASSWORD_BLOCK - 4 - len(clear)
+    return rc4(old_hash, padding[:room] + clear + len(clear).to_bytes(4, "little"))
+
+
+def old_hash_block(old_hash: bytes, new_hash: bytes) -> bytes:
+    """RFC 2759 §8.12, OldNtPasswordHashEncryptedWithNewNtPasswordHash: 16 octets."""
+    return _des(new_hash[:7], old_hash[:8]) + _des(new_hash[7:14], old_hash[8:])
+
+
+def rc4(key: bytes, data: bytes) -> bytes:
+    """The cipher that RFC 2759 §8.10 prescribes. Broken; the libraries have dropped it; used for that alone."""
+    state, j = list(range(256)), 0
+    for i in range(256):
+        j = (j + state[i] + key[i % len(key)]) % 256
+        state[i], state[j] = state[j], state[i]
+    result, i, j = bytearray(), 0, 0
+    for octet in data:
+        i = (i + 1) % 256
+        j = (j + state[i]) % 256
+        state[i], state[j] = state[j], state[i]
+        result.append(octet ^ state[(state[i] + state[j]) % 256])
+    return bytes(result)
 
 
 def _sha1(data: bytes) -> bytes:

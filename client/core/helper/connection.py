@@ -8,13 +8,13 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
-from client.core.helper.answers import Answer, Answers
+from client.core.helper.answers import EAP_TIMEOUT, Answer, Answers
 from client.core.helper.monitor import SILENCE, BackOff
 from client.core.helper.resume import Resume
 from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa
@@ -372,25 +372,37 @@ class Connection:
 
     async def _prepare(self, reason: str) -> Prepared:
         """The agent asks for what is missing before IKE_SA_INIT: gateways drop half-open SAs."""
-        loop = asyncio.get_running_loop()
-        asked = loop.call_later(0.5, self._say_waiting)
-        began, due = loop.time(), self._deadline.when()
-        try:
-            # A person's time does not count against --timeout: it is for the gateway, and for all attempts together.
-            self._deadline.reschedule(None)
+        async with self._at_the_users_leisure(PREPARE_DEADLINE):
             prepared = await self._agent.prepare(reason, PREPARE_DEADLINE)
-        finally:
-            asked.cancel()
-            if due is not None:
-                self._deadline.reschedule(due + loop.time() - began)
-        if self._tunnel.state is State.WAITING_FOR_USER:
-            self._trying()
         self._started = self._around.clock()
         return prepared
 
-    def _say_waiting(self) -> None:
-        self._change(self._tunnel.to(State.WAITING_FOR_USER, time.time()))
-        self._say_prompt("", PREPARE_DEADLINE)
+    async def _answer_eap(self, event: ike.EapReceived) -> Answer:
+        """A method may ask the user for what only the gateway's words tell him: a token's code, a new password."""
+        async with self._at_the_users_leisure(EAP_TIMEOUT):
+            return await self._answers.eap(event)
+
+    @contextlib.asynccontextmanager
+    async def _at_the_users_leisure(self, patience: float) -> AsyncIterator[None]:
+        """A person's time does not count against --timeout: it is for the gateway, and for all attempts together."""
+        loop = asyncio.get_running_loop()
+        asked = loop.call_later(0.5, self._say_waiting, patience)
+        began, due = loop.time(), self._deadline.when()
+        try:
+            self._deadline.reschedule(None)
+            yield
+        finally:
+            asked.cancel()
+            if due is not None and self._deadline.when() is None:
+                self._deadline.reschedule(due + loop.time() - began)
+        if self._tunnel.state is State.WAITING_FOR_USER:
+            self._trying()
+
+    def _say_waiting(self, patience: float) -> None:
+        """Beside a connection in use it stays what it is."""
+        if self._tunnel.state in (State.CONNECTING, State.RECONNECTING):
+            self._change(self._tunnel.to(State.WAITING_FOR_USER, time.time()))
+        self._say_prompt("", patience)
 
     def _say_prompt(self, again: str, patience: float) -> None:
         self._around.event({"kind": "prompt", "what": f"what {self._profile.name} needs to log in {again}".strip(),
@@ -551,7 +563,7 @@ class Connection:
             case ike.SignatureNeeded():
                 self._ask(event.request_id, self._answers.sign(event))
             case ike.EapReceived():
-                self._ask(event.request_id, self._answers.eap(event))
+                self._ask(event.request_id, self._answer_eap(event))
             case ike.PpkNeeded():
                 self._ask(event.request_id, self._answers.mix_ppk(event))
             case ike.Progress():

@@ -27,13 +27,12 @@ from client.core.pki.identity import names_identity
 from client.core.pki.trust import Trust, ca_key_hashes, load_trust
 from client.core.platform.host import HostConfig, RemoteNetwork
 from client.model.cause import Cause, RoveError
-from client.model.profile import IpNetwork, Profile, Round
+from client.model.profile import KEYLESS_METHODS, IpNetwork, Profile, Round
 
 TUN_MTU = 1400           # octets: an inner packet of this size fits 1500 with ESP in UDP over IPv4 or IPv6
 JITTER = 0.1             # of a lifetime, downwards, so that a fleet does not rekey as one
 EXPIRE = 1.1             # of the nominal lifetime: the hard end of a CHILD_SA
 _ANY = (ip_network("0.0.0.0/0"), ip_network("::/0"))
-_AUTH = {"psk": "psk", "certificate": "certificate", "eap-mschapv2": "eap"}
 
 
 def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], bytes],
@@ -41,7 +40,7 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
     """Raises RoveError(BAD_SETTINGS), which names the key. ``alone``: no IKE_SA of this identity is alive here."""
     ike, user = profile.ike, profile.user
     try:
-        rounds = tuple(AuthRound(_AUTH[each.auth], _own_identity(each, prepared)) for each in user.rounds)
+        rounds = tuple(_auth_round(each, prepared) for each in user.rounds)
         remote = identity_from_text(profile.gateway.identity)
     except BadCertificate as error:
         raise RoveError(Cause.CREDENTIAL_UNUSABLE, str(error)) from error
@@ -74,7 +73,8 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         or (LEGACY_IKE if legacy else DEFAULT_IKE),
         esp_proposals=_proposals("ike.esp_proposals", ike.esp_proposals, ProtocolId.ESP, legacy)
         or (LEGACY_ESP if legacy else DEFAULT_ESP),
-        local_id=rounds[0].local_id, remote_id=remote, auth=rounds[0].auth, further_rounds=rounds[1:],
+        local_id=rounds[0].local_id, remote_id=remote, auth=rounds[0].auth, keyless=rounds[0].keyless,
+        further_rounds=rounds[1:],
         eap_only=profile.gateway.trust == "eap", ppk_id=ike.ppk.encode(),
         certificates=prepared.certificates, signatures=signatures,
         certificate_authorities=ca_key_hashes(trusted(profile)) if user.auth != "psk" else (),
@@ -88,6 +88,11 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         # A user's name and password may be in use on another of his devices: with these it is never known to be true,
         # and RFC 7296 §2.4 forbids it. A certificate's key is this device's.
         initial_contact=alone and all(each.auth == "certificate" for each in user.rounds), children=children)
+
+
+def _auth_round(each: Round, prepared: Prepared) -> AuthRound:
+    auth = "eap" if each.auth.startswith("eap-") else each.auth
+    return AuthRound(auth, _own_identity(each, prepared), each.auth in KEYLESS_METHODS)
 
 
 def trusted(profile: Profile) -> Trust:

@@ -343,10 +343,11 @@ Random = Callable[[int], bytes]
 
 @dataclass(frozen=True)
 class AuthRound:
-    """One authentication of ours; ``local_id`` is its IDi."""
+    """One authentication of ours; ``local_id`` is its IDi. ``keyless``: an EAP method that makes no key."""
 
     auth: str                                   # as in EngineConfig
     local_id: tuple[int, bytes]
+    keyless: bool = False
 
 
 @dataclass(frozen=True)
@@ -376,6 +377,7 @@ class EngineConfig:
     remote_id: tuple[int, bytes] | None
     auth: str                                   # "psk" | "certificate" | "eap"
     further_rounds: tuple[AuthRound, ...] = ()  # after the one of local_id and auth (RFC 4739)
+    keyless: bool = False                       # of the first, as in AuthRound
     eap_only: bool = False                      # the EAP method may be all that proves the gateway (RFC 5998)
     ppk_id: bytes = b""                         # of the post-quantum pre-shared key that must be used (RFC 8784)
     certificates: tuple[bytes, ...] = ()        # DER, own first
@@ -413,4 +415,4 @@ class EngineConfig:
     @property
     def rounds(self) -> tuple[AuthRound, ...]:
         """All authentications of ours in their order, at least one."""
-        return (AuthRound(self.auth, self.local_id), *self.further_rounds)
+        return (AuthRound(self.auth, self.local_id, self.keyless), *self.further_rounds)

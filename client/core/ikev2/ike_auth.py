@@ -344,8 +344,9 @@ class IkeAuth:
             self._msk = given.msk or self._msk
             if not succeeded:
                 self._send([EAP(given.response)])
-            elif not self._msk:
-                # RFC 7296 §2.16: without a key EAP proves nothing to us; none of our methods is such.
+            elif not self._msk and not (self._rounds[self._round].keyless and self._gateway_proven):
+                # RFC 7296 §2.16: without a key EAP proves nothing to us. Where the method makes none the gateway must
+                # have proven itself by its own AUTH.
                 ctx.refuse_peer(self._sa, Cause.GATEWAY_BAD_SIGNATURE, "EAP-Success before the method was done", now)
             else:
                 ctx.emit(Progress("user-authenticated", self._which()))

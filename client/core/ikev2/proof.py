@@ -51,7 +51,8 @@ class Proof:
         return auth.resumed_auth(self._prf, self._theirs.sk_pr, self.peer_octets(id_r))
 
     def own_eap_auth(self, msk: bytes, id_i: IDi) -> bytes:
-        return auth.eap_auth(self._prf, msk, self.own_octets(id_i))
+        """Without an MSK SK_pi takes its place, as the gateway's SK_pr does below (RFC 7296 §2.16)."""
+        return auth.eap_auth(self._prf, msk or self._ours.sk_pi, self.own_octets(id_i))
 
     def peer_eap_auth(self, msk: bytes, id_r: IDr) -> bytes:
-        return auth.eap_auth(self._prf, msk, self.peer_octets(id_r))
+        return auth.eap_auth(self._prf, msk or self._theirs.sk_pr, self.peer_octets(id_r))
