@@ -213,6 +213,8 @@ CAUSES: dict[Cause, CauseText] = {
         _("The gateway ended the connection."), _("Connect again; if it persists, tell whoever runs the gateway.")),
     Cause.LIFETIME_EXPIRED: CauseText(
         _("The connection's keys expired before they could be renewed."), _("Connect again.")),
+    Cause.LOGIN_EXPIRED: CauseText(
+        _("It was time to log in again and nobody did, so the connection was ended."), _("Connect again.")),
     Cause.INTERNAL: CauseText(_("Rove made a mistake."), _("“rove log” says more; please report it.")),
 }
 
@@ -222,6 +224,7 @@ FINDINGS: dict[str, str] = {
     "single-pairs": _("The gateway wants each network in a tunnel of its own."),
     "additional-networks": _("The gateway gives some of the networks in a tunnel of their own: {detail}."),
     "too-many-children": _("The gateway wants the tunnel in more parts than Rove makes: {detail} are missing."),
+    "waiting-for-user": _("Rove waits for what you have to type, until {until}."),
     "reauth-failed": _("You have to log in again, and that did not work: {why} “rove reauth” tries once more; "
                        "until {until} the connection goes on as it is."),
     "not-renewed": _("The gateway did not renew the tunnel's keys in time; Rove logged in again instead. "

@@ -93,6 +93,7 @@ class Cause(Enum):
     DEAD_PEER              = ("dead-peer", Stage.RUNNING, Retry.BACK_OFF, ExitCode.FAILED)
     GATEWAY_CLOSED         = ("gateway-closed", Stage.RUNNING, Retry.BACK_OFF, ExitCode.FAILED)
     LIFETIME_EXPIRED       = ("lifetime-expired", Stage.RUNNING, Retry.BACK_OFF, ExitCode.FAILED)
+    LOGIN_EXPIRED          = ("login-expired", Stage.RUNNING, Retry.AFTER_USER, ExitCode.PROMPT_CANCELLED)
     INTERNAL               = ("internal", Stage.RUNNING, Retry.NEVER, ExitCode.ERROR)
     # fmt: on
 

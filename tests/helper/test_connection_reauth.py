@@ -1,5 +1,6 @@
 """A connection that logs in again, is sent elsewhere, or hears what anybody can forge (rig: test_connection_review)."""
 
+import asyncio
 from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import Any
@@ -145,3 +146,38 @@ def test_initial_contact_only_where_it_can_be_known(auth: str, alone: bool, sent
         "auth": auth, "identity": "alice@test", "certificate": "a.p12" if auth == "certificate" else ""}})
     prepared = module.Prepared((DER,), ("ecdsa-sha256",), "")
     assert engine_config(profile, prepared, lambda n: bytes(n), alone=alone).initial_contact is sent
+
+
+@in_loop
+async def test_a_prompt_is_shown_while_it_waits(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tunnel is up meanwhile; the deadline is that of the login."""
+    await rig.connected()
+    answered = asyncio.Event()
+    prepare = FakeAgent.prepare
+
+    async def typing(self: FakeAgent, reason: str, deadline: float) -> Any:
+        await answered.wait()
+        return await prepare(self, reason, deadline)
+    monkeypatch.setattr(FakeAgent, "prepare", typing)
+    rig.connection.reauthenticate("")
+    await rig.until(lambda: rig.connection.state().findings)
+    (finding,) = rig.connection.state().findings
+    (prompt,) = [event for event in rig.surface.events if event["kind"] == "prompt"]
+    assert (finding["code"], rig.connection.state().state) == ("waiting-for-user", "connected")
+    assert prompt["deadline"] in finding["message"]
+    answered.set()
+    await rig.until(lambda: rig.connection.state().counters.reauths == 1)
+    assert rig.connection.state().findings == ()
+
+
+@in_loop
+async def test_the_agent_hears_what_became_of_its_secret(rig: Rig) -> None:
+    await rig.connected()
+    assert rig.surface.outcomes == [True]
+    rig.surface.gateway.behaviour.auth_error = NotifyType.AUTHENTICATION_FAILED
+    rig.connection.reauthenticate("")
+    await rig.until(lambda: len(rig.surface.outcomes) == 2)
+    rig.surface.gateway.behaviour.auth_error = 0
+    rig.connection.reauthenticate("")
+    await rig.until(lambda: len(rig.surface.outcomes) == 3)
+    assert rig.surface.outcomes == [True, False, True]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from client.core.ikev2 import events as ike
+from client.core.ikev2 import reauth
 from client.core.ikev2.constants import NotifyType
 from client.core.ikev2.ike_sa import IkeState
 from client.core.ikev2.message import parse_header
@@ -231,11 +232,11 @@ def test_the_old_ones_child_is_rekeyed_meanwhile(connected: Make) -> None:
 
 
 def test_our_own_policy(connected: Make) -> None:
-    """Asked five minutes before the eight hours are over, and so on for ever; rekeying does not move it."""
+    """Asked ten minutes before the eight hours are over, and so on for ever; rekeying does not move it."""
     world = connected(reauth=8 * HOUR, ike_rekey=3 * HOUR)
     began = world.now
-    assert world.of(ike.ReauthenticationAt)[-1].at == pytest.approx(began + 8 * HOUR - 300, abs=10)
-    world.run(8 * HOUR - 320)
+    assert world.of(ike.ReauthenticationAt)[-1].at == pytest.approx(began + 8 * HOUR - 600, abs=10)
+    world.run(8 * HOUR - 620)
     assert world.of(ike.IkeRekeyed)
     assert not world.of(ike.ReauthenticationDue)
     world.run(30)
@@ -259,9 +260,51 @@ def test_nobody_is_there_until_the_end(connected: Make) -> None:
     assert all(event.deadline == world.of(ike.ReauthenticationDue)[0].deadline
                for event in world.of(ike.ReauthenticationFailed))
     world.run(60)
-    assert world.of(ike.Failed) == [ike.Failed(Cause.LIFETIME_EXPIRED, "nobody has authenticated anew in time")]
+    assert world.of(ike.Failed) == [ike.Failed(Cause.LOGIN_EXPIRED, "")]
     assert not lives(world)         # told so
     assert world.client.next_timeout() is None
+
+
+@pytest.mark.parametrize(("cause", "end"), [
+    (None, Cause.LOGIN_EXPIRED), (Cause.PROMPT_CANCELLED, Cause.LOGIN_EXPIRED),
+    (Cause.PROMPT_UNANSWERED, Cause.LOGIN_EXPIRED), (Cause.CREDENTIAL_UNUSABLE, Cause.LOGIN_EXPIRED),
+    (Cause.NAME_NOT_FOUND, Cause.LIFETIME_EXPIRED)])
+@pytest.mark.parametrize("whose", ["policy", "gateway"])
+def test_what_the_user_withholds_logs_him_out_in_the_end(connected: Make, cause: Cause | None, end: Cause, whose: str
+                                                         ) -> None:
+    """Retried by itself is only what he has not been asked for; None: the prompt is still open."""
+    def answer(engine: Any, event: ike.ReauthenticationDue, now: float) -> None:
+        if cause is not None:
+            engine.postpone_reauthentication(cause, "", now)
+
+    behaviour = giving(3600) if whose == "gateway" else None
+    world = connected(behaviour, answer={ike.ReauthenticationDue: answer},
+                      **({} if whose == "gateway" else {"reauth": HOUR}))
+    world.run(HOUR - 30)
+    assert not world.of(ike.Failed)
+    assert ask(world).payloads == ()                # the old one lives
+    if whose == "gateway":
+        world.run(30)
+        world.do(lambda: world.gateway.close(world.now), 2.0)
+        end = end if end is Cause.LOGIN_EXPIRED else Cause.GATEWAY_CLOSED
+    else:
+        world.run(60)
+    assert [event.cause for event in world.of(ike.Failed)] == [end]
+
+
+def test_a_gateway_that_ends_it_early_is_not_a_missing_login(connected: Make) -> None:
+    def answer(engine: Any, event: ike.ReauthenticationDue, now: float) -> None:
+        engine.postpone_reauthentication(Cause.PROMPT_CANCELLED, "", now)
+    world = connected(giving(3600), answer={ike.ReauthenticationDue: answer})
+    world.run(HOUR - 200)
+    assert world.of(ike.ReauthenticationFailed)
+    world.do(lambda: world.gateway.close(world.now), 2.0)
+    assert [event.cause for event in world.of(ike.Failed)] == [Cause.GATEWAY_CLOSED]
+
+
+@pytest.mark.parametrize(("lifetime", "lead"), [(8 * HOUR, 600.0), (600.0, 60.0), (60.0, 6.0), (20.0, 5.0), (8.0, 4.0)])
+def test_how_early_somebody_is_asked(lifetime: float, lead: float) -> None:
+    assert reauth.by_policy(1000.0, lifetime).at == 1000.0 + lifetime - lead
 
 
 def test_what_the_gateway_refused_is_not_tried_again_unasked(connected: Make) -> None:
@@ -307,10 +350,10 @@ def test_auth_lifetime_of_ike_auth(connected: Make) -> None:
     """→ IKE_AUTH { … } ← { …, N(AUTH_LIFETIME) }: in time, each time."""
     world = connected(giving(3600))
     began = world.now
-    assert world.of(ike.ReauthenticationAt)[-1].at == pytest.approx(began + 3300, abs=10)
-    world.run(3310)
+    assert world.of(ike.ReauthenticationAt)[-1].at == pytest.approx(began + 3240, abs=10)
+    world.run(3250)
     assert [event.reason for event in world.of(ike.Reauthenticated)] == ["gateway"]
-    world.run(3310)
+    world.run(3250)
     assert len(world.of(ike.Reauthenticated)) == 2
     assert len(lives(world)) == 1
 
@@ -321,7 +364,7 @@ def test_auth_lifetime_at_any_time(connected: Make) -> None:
     world.run(1000)
     assert ask(world, lifetime(7200)).payloads == ()
     assert ask(world, lifetime(600)).payloads == ()
-    world.run(290)
+    world.run(530)
     assert not world.of(ike.ReauthenticationDue)
     world.run(30)
     assert len(world.of(ike.Reauthenticated)) == 1

@@ -34,10 +34,12 @@ from client.model.state import DnsState, ErrorState, State, TunnelState, rfc3339
 from client.texts import error_text, finding_text
 
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
+REAUTH_DEADLINE = 600.0           # s, while the present IKE_SA carries the traffic
 LASTING = 60.0                    # s: a connection that held so long begins the waits between attempts anew
 SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
+_WAITING = "waiting-for-user"       # the finding while somebody is asked
 _REFUSALS = (Cause.USER_REFUSED, Cause.PPK_REFUSED)
 _SILENCE = (Cause.GATEWAY_SILENT, Cause.LOGIN_UNANSWERED)
 _ONLINE = (State.CONNECTING, State.CONNECTED, State.ROAMING, State.RECONNECTING)
@@ -393,6 +395,7 @@ class Connection:
             yield
         finally:
             asked.cancel()
+            self._prompt_is_over()
             if due is not None and self._deadline.when() is None:
                 self._deadline.reschedule(due + loop.time() - began)
         if self._tunnel.state is State.WAITING_FOR_USER:
@@ -401,12 +404,19 @@ class Connection:
     def _say_waiting(self, patience: float) -> None:
         """Beside a connection in use it stays what it is."""
         if self._tunnel.state in (State.CONNECTING, State.RECONNECTING):
-            self._change(self._tunnel.to(State.WAITING_FOR_USER, time.time()))
+            self._tunnel = self._tunnel.to(State.WAITING_FOR_USER, time.time())
         self._say_prompt("", patience)
 
     def _say_prompt(self, again: str, patience: float) -> None:
+        until = rfc3339(time.time() + patience)
+        self._tunnel = self._tunnel.without(_WAITING).found(Finding(_WAITING, finding_text(_WAITING, until=until)))
+        self._tell_state()
         self._around.event({"kind": "prompt", "what": f"what {self._profile.name} needs to log in {again}".strip(),
-                            "deadline": rfc3339(time.time() + patience)})
+                            "deadline": until})
+
+    def _prompt_is_over(self) -> None:
+        """Answered or not: what comes of it is told by the next state."""
+        self._tunnel = self._tunnel.without(_WAITING)
 
     def _open_transport(self) -> None:
         """The data path comes up while people type and IKE travels, which is heard meanwhile; ESP waits for it."""
@@ -450,7 +460,7 @@ class Connection:
     async def _prepare_again(self, due: ike.ReauthenticationDue) -> None:
         """The agent asks while the present IKE_SA carries the traffic; then the engine makes another."""
         engine, present = self._engine, self._tunnel.path
-        patience = min(max(due.deadline - self._around.clock(), 1.0), PREPARE_DEADLINE)
+        patience = min(max(due.deadline - self._around.clock(), 1.0), REAUTH_DEADLINE)
         self._step("reauth-due", due.gateway or due.reason)
         asked = asyncio.get_running_loop().call_later(0.5, self._say_prompt, "again", patience)
         try:
@@ -466,6 +476,7 @@ class Connection:
             return
         finally:
             asked.cancel()
+            self._prompt_is_over()
         if engine is None or engine is not self._engine:
             return
         self._next_gateways, self._config = gateways, config

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from client.model.cause import Cause, Retry
 
-LONGEST_LEAD = 300.0     # s before the end that somebody is asked, at most; else half of the lifetime
+LONGEST_LEAD = 600.0     # s before the end that somebody is asked, at most
+LEAD = 0.1               # of the lifetime, where that is less
+LEAST_LEAD = 5.0         # s: a handshake through loss takes so long; of very short lifetimes half
 LEAST_INTERVAL = 10.0    # s between authentications, whatever a gateway wishes (RFC 4478 §5)
 LEAST_RETRY = 5.0        # s to the next try after a failure
 NOT_RENEWED = 0.4        # of the time between soft and hard end of an SA: so long may rekeying be refused
@@ -17,6 +19,9 @@ GRACE = 300.0            # s that we count on where nobody sets an end
 FORGEABLE = frozenset({Cause.NO_COMMON_PROPOSAL, Cause.PROTOCOL_ERROR})
 # Nothing was tried that a gateway or a card counts.
 UNANSWERED = frozenset({Cause.NO_AGENT, Cause.PROMPT_UNANSWERED})
+# The user has not given what it takes: when the time is over he is logged out, and not asked once more.
+WITHHELD = UNANSWERED | {Cause.PROMPT_CANCELLED, Cause.CREDENTIAL_UNUSABLE}
+CLOSE_TO_THE_END = 5.0   # s: gateways count in whole seconds, and round
 
 
 @dataclass(frozen=True)
@@ -55,4 +60,4 @@ def retry_at(cause: Cause, now: float, deadline: float) -> float | None:
 
 
 def _lead(lifetime: float) -> float:
-    return min(lifetime / 2, LONGEST_LEAD)
+    return min(max(lifetime * LEAD, min(LEAST_LEAD, lifetime / 2)), LONGEST_LEAD)

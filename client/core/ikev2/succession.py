@@ -73,6 +73,7 @@ class Succession:
         self._asking: Due | None = None                     # what is being done
         self._told: float | None = None
         self._blocked = False                               # only the user can help: no tries by ourselves
+        self._withheld = False                              # by the user: what the next one needs
         self._lost: Failed | None = None                    # the present one ended while the next one is in the making
         self._limit = RedirectLimit()
         self._timers = TimerTable()
@@ -303,6 +304,8 @@ class Succession:
             case Failed() | Closed():
                 if self._next is not None and isinstance(event, Failed):
                     self._lost = event      # a gateway may close the old one as soon as it hears of the new one
+                elif not self._finished and isinstance(event, Failed) and self._logged_out(event.cause, now):
+                    self._end(Failed(Cause.LOGIN_EXPIRED, event.detail))
                 elif not self._finished:
                     self._end(event)
                 return
@@ -339,6 +342,12 @@ class Succession:
 
     # --- one after the other ---
 
+    def _logged_out(self, cause: Cause, now: float) -> bool:
+        """Has the present one ended because it was time, and nobody has logged in again?"""
+        deadline = min((due.deadline for due in self._due.values()), default=None)
+        return (cause is Cause.GATEWAY_CLOSED and deadline is not None and now >= deadline - reauth.CLOSE_TO_THE_END
+                and (self._withheld or self._asking is not None))
+
     def _hand_over(self, first: ChildInstalled, now: float) -> None:
         """The next one has its tunnel: it is the present one from now on."""
         assert self._next is not None
@@ -350,7 +359,7 @@ class Succession:
         reason, self._asking = self._asking.reason, None
         self._paths, self._next_paths = self._paths if self._next_paths is None else self._next_paths, None
         self._config = self._next_config
-        self._due, self._ends, self._blocked = {}, {}, False
+        self._due, self._ends, self._blocked, self._withheld = {}, {}, False, False
         self._events.append(Reauthenticated(arrived, reason))
         self._host_moves = arrived.virtual_ips.addresses != self._addresses
         self._addresses = arrived.virtual_ips.addresses
@@ -444,9 +453,10 @@ class Succession:
                 if due is not None:
                     self._ask(due)
             case Timer.REAUTH_END if self._next is None or self._lost is not None:
+                asking = self._asking is not None and self._next is None
                 self._drop_next(now)
                 self._present.close(now)
-                self._end(Failed(Cause.LIFETIME_EXPIRED, "nobody has authenticated anew in time"))
+                self._end(Failed(Cause.LOGIN_EXPIRED if self._withheld or asking else Cause.LIFETIME_EXPIRED, ""))
             case Timer.REAUTH_END:      # it is in the making: what it comes to is known soon
                 self._timers.set(Timer.REAUTH_END, b"", now + reauth.LEAST_RETRY)
             case Timer.SETTLE if owner == _NEXT:
@@ -476,7 +486,7 @@ class Succession:
         deadline = min(other.deadline for other in (due, *self._due.values()))
         again = reauth.retry_at(cause, now, due.deadline)
         self._events.append(ReauthenticationFailed(cause, detail, deadline, again))
-        self._blocked = again is None
+        self._blocked, self._withheld = again is None, cause in reauth.WITHHELD
         if again is not None:
             self._due[due.reason] = replace(due, at=again)
         self._set_timer(now)
