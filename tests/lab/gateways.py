@@ -85,6 +85,8 @@ CONNECTIONS: dict[str, Section] = {
                   children=_child(rekey_time="20s", life_time="30s", rand_time="0s")),
     "reauth": _eap(rekey_time="0s", reauth_time="40s", over_time="10s", rand_time="0s"),       # RFC 4478
     "reauthcert": _cert("server", rekey_time="0s", reauth_time="16s", over_time="8s", rand_time="0s"),
+    "replacing": _cert("server", unique="replace"),
+    "keeping": _cert("server", unique="keep"),
     "nopfscert": _cert("server", children=_child(esp_proposals="aes256gcm16")),
     "childless": _eap(childless="force"),                                                      # RFC 6023
     "ppk": _eap(ppk_id=PPK_ID, ppk_required="yes"),                                            # RFC 8784

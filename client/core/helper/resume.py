@@ -43,7 +43,7 @@ class Resume:
         self._silences += resuming
         if cause not in _KEEPS or self._silences >= MAX_SILENCES:
             self.forget()
-        return resuming and cause not in _KEEPS
+        return resuming and cause not in _KEEPS and cause is not Cause.LOGIN_EXPIRED
 
     def config(self, previous: tuple[IpInterface, ...], now: float) -> EngineConfig | None:
         """For an attempt with the ticket; None: log in."""
