@@ -355,7 +355,7 @@ class Connection:
 
     def _tell_refusal(self, cause: Cause) -> None:
         """What was given is not given again unasked."""
-        if cause in _REFUSALS:
+        if cause in _REFUSALS and not self._resume.under_way:
             self._agent.outcome(accepted=False)
 
     def _say_goodbye(self, engine: Succession) -> None:
