@@ -30,6 +30,7 @@ from client.core.ikev2.ike_sa import IkeSa, IkeState
 from client.core.ikev2.intermediate import IntAuth, advance
 from client.core.ikev2.keymat import ciphers, derive_ike_keys
 from client.core.ikev2.message import Message, encode_plain, parse_header, parse_plain
+from client.core.ikev2.natd import detect_nat, nat_detection
 from client.core.ikev2.payloads import (
     AUTH,
     CERT,
@@ -60,6 +61,7 @@ class Behaviour:
     signature: str = "ecdsa-sha256"
     eap: Any = None                     # object with start() → packet and receive(packet) → (packet, msk)
     cookie: bytes = b""
+    truthful: bool = False              # its NAT detection payloads are what it sees, else there is a NAT always
     insist_group: int = 0
     mobike: bool = True
     hashes: tuple[int, ...] = (2, 3, 4, 5)
@@ -78,6 +80,9 @@ class Behaviour:
     change_auth: Callable[[list[Any]], list[Any]] = field(default=lambda payloads: payloads)
 
 
+_NATD = (NotifyType.NAT_DETECTION_SOURCE_IP, NotifyType.NAT_DETECTION_DESTINATION_IP)
+
+
 class Responder(Ikev2Engine):
     """``exchanges`` lists the requests answered, by exchange type, retransmissions not counted."""
 
@@ -86,6 +91,7 @@ class Responder(Ikev2Engine):
         super().__init__(config, random, crypto)
         self.behaviour = behaviour or Behaviour()
         self.exchanges: list[int] = []
+        self.nat = True                     # by the client's last NAT detection payloads
         self._made = 0
         self._init_replies: dict[bytes, bytes] = {}
         self._handshakes: dict[bytes, dict[str, Any]] = {}
@@ -150,8 +156,10 @@ class Responder(Ikev2Engine):
         ctx.peer.fragmentation = (ctx.config.fragmentation
                                   and message.notify(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED) is not None)
         payloads: list[Any] = [SA((chosen,)), KE(ke.group, public), Nonce(own_nonce)]
-        payloads += [Notify.of(NotifyType.NAT_DETECTION_SOURCE_IP, ctx.random(20)),
-                     Notify.of(NotifyType.NAT_DETECTION_DESTINATION_IP, ctx.random(20))]
+        payloads += (nat_detection(sa.spi_i, sa.spi_r, replace(path, transport="esp"), ctx.random) if how.truthful else
+                     [Notify.of(NotifyType.NAT_DETECTION_SOURCE_IP, ctx.random(20)),
+                      Notify.of(NotifyType.NAT_DETECTION_DESTINATION_IP, ctx.random(20))])
+        self.nat = detect_nat(message, message.spi_i, bytes(8), path) is not False
         if ctx.config.fragmentation:
             payloads.append(Notify.of(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
         if how.childless:
@@ -285,6 +293,12 @@ class Responder(Ikev2Engine):
         """Beyond what a client answers: the client's new addresses, and new CHILD_SAs."""
         if self.behaviour.mobike and message.notify(NotifyType.UPDATE_SA_ADDRESSES):
             self._ctx.path = self._from         # RFC 4555 §3.5
+        if self.behaviour.truthful and message.notify(NotifyType.NAT_DETECTION_SOURCE_IP):
+            self.nat = detect_nat(message, sa.spi_i, sa.spi_r, self._from) is not False
+            message = replace(message, payloads=tuple(
+                each for each in message.payloads if each not in message.notifies() or each.type not in _NATD))
+            return [*nat_detection(sa.spi_i, sa.spi_r, replace(self._from, transport="esp"), self._ctx.random),
+                    *super()._answer(sa, message, now)]
         if message.exchange != ExchangeType.CREATE_CHILD_SA or message.get(TSi) is None \
                 or message.notify(NotifyType.REKEY_SA) is not None or sa.state is not IkeState.ESTABLISHED:
             return super()._answer(sa, message, now)

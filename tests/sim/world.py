@@ -53,6 +53,7 @@ class World:
         self.gateway_events: list[ike.Event] = []
         self.sent: list[tuple[str, bytes, ike.Path]] = []      # all that was sent, by whom
         self.drop: Callable[[str, bytes], bool] = lambda _who, _data: False
+        self.passes: Callable[[str, ike.Datagram], bool] = lambda _who, _datagram: True     # by transport and size
         self.reaches: Callable[[Endpoint], bool] = lambda _address: True    # the client, where it is now
         self.after_step: Callable[[], None] = lambda: None      # both engines have handled what there was
         self._answer = answer
@@ -111,10 +112,9 @@ class World:
         while self._air and self._air[0][0] <= self.now:
             _, _, who, data, path = heapq.heappop(self._air)
             if who == "client":
-                back = ike.Path(path.remote, path.local, path.interface)
-                self.gateway.receive_datagram(data, back, self.now)
+                self.gateway.receive_datagram(data, _back(path), self.now)
             elif self.reaches(path.remote):
-                self.client.receive_datagram(data, ike.Path(path.remote, path.local, path.interface), self.now)
+                self.client.receive_datagram(data, _back(path), self.now)
         for engine in (self.client, self.gateway):
             due = engine.next_timeout()
             if due is not None and due <= self.now:
@@ -125,7 +125,8 @@ class World:
             for who, engine in (("client", self.client), ("gateway", self.gateway)):
                 for datagram in engine.datagrams_to_send(self.now):
                     self.sent.append((who, datagram.data, datagram.path))
-                    self._send(who, datagram.data, datagram.path)
+                    if self.passes(who, datagram):
+                        self._send(who, datagram.data, datagram.path)
             while (event := self.gateway.next_event()) is not None:
                 self.gateway_events.append(event)
             event = self.client.next_event()
@@ -147,6 +148,10 @@ class World:
                     place = self._random.randrange(len(data))
                     damaged = data[:place] + bytes([data[place] ^ 1 << self._random.randrange(8)]) + data[place + 1:]
                 heapq.heappush(self._air, (at, next(self._order), who, damaged, path))
+
+
+def _back(path: ike.Path) -> ike.Path:
+    return ike.Path(path.remote, path.local, path.interface, transport=path.transport)
 
 
 @dataclass

@@ -54,6 +54,7 @@ from client.core.ikev2.message import (
     parse_protected,
 )
 from client.core.ikev2.mobike import tell_new_address
+from client.core.ikev2.mtu_probe import MtuProbe
 from client.core.ikev2.payloads import SA, Delete, Notify, Payload
 from client.core.ikev2.proposal import proposal_name
 from client.core.ikev2.protection import is_first
@@ -83,6 +84,7 @@ class Ikev2Engine:
         self._ctx = Context(config, random, crypto)
         self._init: FirstExchange | None = None
         self._said_unreachable = False
+        self._initiated = 0.0
         self._last_hint: float | None = None
         self._paths: tuple[Path, ...] = ()
         self.hold_rekey_ike = False         # another IKE_SA is in the making: this one is rekeyed only if that fails
@@ -139,11 +141,17 @@ class Ikev2Engine:
             ctx.path = None
             return
         best = self._paths[0]
-        if best.same_way(ctx.path):
+        initial = not ctx.sas or (sa is not None and sa.state is IkeState.INIT)
+        if best.same_way(ctx.path) and not (initial and ctx.path is not None and best.remote != ctx.path.remote):
+            if best.transport == "tcp":
+                ctx.path = best         # another connection, from another port
             return
-        if not ctx.sas or (sa is not None and sa.state is IkeState.INIT):
+        if initial:
+            # Another port or transport needs another IKE_SA_INIT (RFC 9329 §6.1), but it is no other network.
+            anew = ctx.path is None or best.local.address != ctx.path.local.address \
+                or best.interface != ctx.path.interface
             ctx.path = best
-            self._initiate(None, now)
+            self._initiate(None, now, anew=anew)
             return
         ctx.path = best.natt()
         for each in ctx.sas.values():
@@ -174,6 +182,22 @@ class Ikev2Engine:
         elif not sa.window.queue:
             self._ctx.enqueue(sa, Liveness())
         self._pump(now)
+
+    def probe_mtu(self, octets: int, now: float) -> bool:
+        """Asks whether an IP packet of so many octets arrives: ``MtuProbed``, unless the path changes meanwhile. False:
+        it cannot be asked, now (another exchange is under way) or of this gateway."""
+        ctx, sa = self._ctx, self._ctx.current()
+        if ctx.finished or ctx.path is None or ctx.path.transport == "tcp" or not ctx.peer.fragmentation or sa is None \
+                or sa.state is not IkeState.ESTABLISHED or sa.window.outstanding is not None or sa.window.queue:
+            return False
+        ctx.enqueue(sa, MtuProbe(ctx, sa, ctx.path, octets))
+        self._pump(now)
+        return True
+
+    @property
+    def takes_fragments(self) -> bool:
+        """May ``probe_mtu`` be asked at all?"""
+        return self._ctx.peer.fragmentation
 
     def woke(self, now: float) -> None:
         """The machine has slept. What could not be renewed meanwhile has not been used either: it does not end before
@@ -269,8 +293,11 @@ class Ikev2Engine:
 
     # --- IKE_SA_INIT ---
 
-    def _initiate(self, group: int | None, now: float) -> None:
+    def _initiate(self, group: int | None, now: float, *, anew: bool = True) -> None:
+        """``anew``: there is a reason to wait as long for an answer as before."""
         ctx = self._ctx
+        if anew:
+            self._initiated = now
         for sa in list(ctx.sas.values()):
             ctx.remove_sa(sa)
         sa = IkeSa(ctx.random(8), bytes(8), initiator=True)
@@ -448,20 +475,32 @@ class Ikev2Engine:
                 payloads = task.build_request(now)
                 if payloads is not None:
                     datagrams = self._ctx.encode(sa, task.exchange, payloads, window.next_request_id, response=False)
-                    self._track(sa, window.next_request_id, datagrams, task, now)
+                    smaller = None
+                    if isinstance(task, MtuProbe):
+                        smaller, datagrams = datagrams, self._ctx.encode(
+                            sa, task.exchange, payloads, window.next_request_id, response=False, whole=True)
+                        task.sent_as(datagrams[0])
+                    self._track(sa, window.next_request_id, datagrams, task, now, smaller)
 
-    def _track(self, sa: IkeSa, message_id: int, datagrams: list[bytes], task: Task | None, now: float) -> None:
+    def _track(self, sa: IkeSa, message_id: int, datagrams: list[bytes], task: Task | None, now: float,
+               smaller: list[bytes] | None = None) -> None:
         interval = self._first_interval(sa)
-        sa.window.outstanding = Outstanding(message_id, datagrams, task, now, now, interval)
+        sa.window.outstanding = Outstanding(message_id, datagrams, task, now, now, interval, smaller=smaller)
         self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + interval)
-        self._ctx.send(datagrams)
+        self._ctx.send(datagrams, whole=smaller is not None)
 
     def _retransmit(self, sa: IkeSa, now: float, *, fresh: bool = False) -> None:
         """The same bytes again; ``fresh`` on a new path, where the interval starts over."""
         outstanding = sa.window.outstanding
         if outstanding is None:
             return
-        self._ctx.send(outstanding.datagrams)
+        if outstanding.smaller is not None:
+            outstanding.datagrams, outstanding.smaller = outstanding.smaller, None
+            if isinstance(outstanding.task, MtuProbe):
+                outstanding.task.cut = True
+        path = self._ctx.path
+        if fresh or path is None or path.transport != "tcp":    # a stream loses nothing (RFC 9329 §7.2)
+            self._ctx.send(outstanding.datagrams)
         outstanding.last_sent = now
         outstanding.transmissions += 1
         if fresh:
@@ -502,7 +541,7 @@ class Ikev2Engine:
             case Timer.RETRANSMIT if sa is not None:
                 self._silence(sa, now)
             case Timer.KE_SILENCE if sa is not None and self._init is not None and ctx.path is not None:
-                self._initiate(self._init.fallback_group(), now)
+                self._initiate(self._init.fallback_group(), now, anew=False)
             case Timer.DPD:
                 self._liveness(now)
             case Timer.FOLLOW_UP if sa is not None:
@@ -537,7 +576,8 @@ class Ikev2Engine:
         overslept = now - outstanding.last_sent - outstanding.interval
         if overslept > LONGEST_INTERVAL:    # the machine was suspended: that was no silence of the gateway's
             outstanding.first_sent += overslept
-        waited = now - outstanding.first_sent
+            self._initiated += overslept
+        waited = now - (self._initiated if sa.state is IkeState.INIT else outstanding.first_sent)
         if sa.state is IkeState.DELETING and waited >= CLOSE_GIVE_UP and ctx.current() is None:
             ctx.remove_sa(sa)
             ctx.emit(Closed())

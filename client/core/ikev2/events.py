@@ -51,10 +51,14 @@ class Path:
 
 @dataclass(frozen=True)
 class Datagram:
-    """A whole IKE message, without the non-ESP marker: the sender adds it where the path wants it."""
+    """A whole IKE message, without the non-ESP marker: the sender adds it where the path wants it.
+
+    ``whole``: nothing on the way may fragment it.
+    """
 
     data: bytes
     path: Path
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -247,6 +251,15 @@ class PathChanged(Event):
     path: Path
     nat: bool
     confirmed: bool
+
+
+@dataclass(frozen=True)
+class MtuProbed(Event):
+    """Answer to ``probe_mtu``: did an IP packet of ``octets`` arrive in one piece?"""
+
+    path: Path
+    octets: int
+    arrived: bool
 
 
 @dataclass(frozen=True)

@@ -69,6 +69,7 @@ class Outstanding:
     last_sent: float
     interval: float
     transmissions: int = 1
+    smaller: list[bytes] | None = None   # what is sent instead, should there be no answer
 
 
 @dataclass

@@ -186,19 +186,21 @@ class Context:
         return None
 
     def encode(self, sa: IkeSa, exchange: ExchangeType, payloads: Sequence[Payload], message_id: int, *,
-               response: bool) -> list[bytes]:
-        """A protected message as datagrams, fragmented where the gateway can take that (RFC 7383)."""
+               response: bool, whole: bool = False) -> list[bytes]:
+        """A protected message as datagrams, fragmented where the gateway can take that (RFC 7383); in a stream there
+        is no need (RFC 9329 §8.5). ``whole``: not in any case."""
         assert sa.cipher_out is not None
         message = Message(sa.spi_i, sa.spi_r, exchange, initiator=sa.initiator, response=response,
                           message_id=message_id, payloads=tuple(payloads))
-        size = self.config.fragment_size if self.peer.fragmentation else None
+        whole |= not self.peer.fragmentation or (self.path is not None and self.path.transport == "tcp")
+        size = None if whole else self.config.fragment_size
         return encode_protected(message, sa.cipher_out, self.random, size)
 
-    def send(self, datagrams: Sequence[bytes], path: Path | None = None) -> None:
+    def send(self, datagrams: Sequence[bytes], path: Path | None = None, *, whole: bool = False) -> None:
         """Nothing is sent while there is no path."""
         to = path or self.path
         if to is not None:
-            self.outbox.extend(Datagram(data, to) for data in datagrams)
+            self.outbox.extend(Datagram(data, to, whole) for data in datagrams)
 
     def new_child_spi(self) -> bytes:
         """RFC 4303 §2.1: 1–255 are reserved; ours are never in use twice."""
