@@ -21,6 +21,16 @@ def bind(translate: Callable[[str], str]) -> None:
     _translate = translate
 
 
+def translated(text: str) -> str:
+    """For texts that are marked where they are used: front ends import this as ``_``."""
+    return _translate(text)
+
+
+def marked(text: str) -> str:
+    """For texts in tables: ``translated`` is called where they are used."""
+    return text
+
+
 def error_text(cause: Cause, detail: str = "") -> ErrorState:
     """A cause and what was seen → sentence and advice. ``detail`` may hold anything, also a gateway's bytes."""
     row = CAUSES[cause]

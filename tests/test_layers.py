@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-LAYERS = ("model", "bus", "texts", "importers", "agent", "cli", "core.crypto", "core.ikev2", "core.eap",
+LAYERS = ("model", "bus", "texts", "importers", "agent", "cli", "gui", "core.crypto", "core.ikev2", "core.eap",
           "core.pki", "core.esp", "core.datapath", "core.platform", "core.helper")
 
 # layer → what it may import: layers, or single modules of one
@@ -21,6 +21,7 @@ ALLOWED = {
               "core.ikev2.auth", "core.ikev2.message", "core.ikev2.payloads", "core.ikev2.constants",
               "core.ikev2.errors"),
     "cli": ("model", "bus", "importers", "texts", "agent"),  # hosts an agent while it connects
+    "gui": ("model", "bus", "importers", "texts", "agent"),  # hosts the session's agent
     "core.crypto": (),
     "core.ikev2": ("core.crypto", "model"),                  # Cause, Endpoint
     "core.eap": ("core.crypto", "model"),                    # Cause
@@ -38,6 +39,8 @@ ALLOWED = {
 WHY = (
     ("model", "*", "model is the vocabulary of all; importing anything would make a circle of everything"),
     ("*", "cli", "a front end is the end: nothing builds on it"),
+    ("*", "gui", "a front end is the end: nothing builds on it, least of all what has to run without a display"),
+    ("gui", "core.*", "a front end is unprivileged and talks to roved over D-Bus only"),
     ("cli", "core.*", "a front end is unprivileged and talks to roved over D-Bus only"),
     ("core.ikev2", "core.eap", "IKE carries EAP as bytes and sees only the MSK; methods live with the secrets"),
     ("core.eap", "core.ikev2", "EAP methods run in the agent and know nothing of what carries them"),
@@ -78,12 +81,18 @@ IMPURE = {
     "logging": "events tell what happens; whoever runs the engine logs them",
 }
 
+# What the desktop shows is decided without Qt, so that tables can test it.
+VIEW = ROOT / "client/gui/view"
+NOT_IN_A_VIEW = ("PySide6", "qasync", "asyncio", "dbus_fast", "time", "os")
+
 # library → the layers that may use it, and why only those
 LIBRARIES = {
-    "dbus_fast": (("bus", "agent", "cli", "core.helper", "core.platform"), "the core is below the bus"),
+    "dbus_fast": (("bus", "agent", "cli", "gui", "core.helper", "core.platform"), "the core is below the bus"),
     "dns": (("core.platform",), "names are looked up over marked sockets on the uplink, in one place"),
     "pkcs11": (("agent",), "a token's library is loaded into the user's process, never into root's"),
     "keyring": (("agent",), "stored secrets are the user's"),
+    "PySide6": (("gui",), "a machine without a display has no Qt"),
+    "qasync": (("gui",), "Qt's event loop is the desktop's"),
     "tomlkit": (("importers", "cli"), "roved keeps profiles as they are and only reads them (tomllib)"),
     "cryptography": (("core.crypto", "core.ikev2", "core.eap", "core.pki", "core.esp", "core.helper", "agent",
                       "importers"), "front ends and the vocabulary start fast and hold no keys"),
@@ -139,6 +148,11 @@ def violations(layer):
 @pytest.mark.parametrize("layer", LAYERS)
 def test_layer_imports_only_what_it_may(layer):
     assert list(violations(layer)) == []
+
+
+def test_a_view_is_a_value():
+    assert [f"{file.name}:{line} imports {module}" for file in sorted(VIEW.glob("*.py"))
+            for line, module in imports(file) if module.split(".")[0] in NOT_IN_A_VIEW] == []
 
 
 def test_every_forbidden_edge_has_its_reason():

@@ -1,0 +1,1 @@
+"""rove-tray: Rove on the desktop."""

@@ -1,0 +1,65 @@
+"""``rove-tray``: the desktop application."""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+ACTIONS = ("import", "disconnect", "quit", "open")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code: 0, 1 where there is no display or no PySide6, 2 on a usage error."""
+    options = _parser().parse_args(argv)
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+        import qasync  # noqa: F401
+    except ImportError as error:
+        print(f"rove-tray: {error}. Install it with its libraries: pip install 'rove-vpn[gui]'.", file=sys.stderr)
+        return 1
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY") or os.environ.get("QT_QPA_PLATFORM")):
+        print("rove-tray: there is no display. On a terminal use rove; “rove agent” answers questions there.",
+              file=sys.stderr)
+        return 1
+    return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
+    import qasync
+    from PySide6.QtWidgets import QApplication
+
+    from client.gui import icons
+    from client.gui.app import App
+    from client.gui.translate import use_language
+    # qasync finds PySide6 by what is imported already
+    QApplication.setDesktopFileName(icons.APP)
+    QApplication.setApplicationName("rove-tray")
+    QApplication.setApplicationDisplayName("Rove")
+    application = QApplication(sys.argv[:1])
+    application.setQuitOnLastWindowClosed(False)
+    use_language()
+    icons.use_theme()
+    loop = qasync.QEventLoop(application)
+    asyncio.set_event_loop(loop)
+    app = App(options.background)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        loop.add_signal_handler(number, app.quit)
+    with loop:
+        return int(loop.run_until_complete(app.run(options.file, options.action)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rove-tray", allow_abbrev=False,
+        description="Rove on the desktop: an icon in the panel, a window, and the questions for PINs and passwords. "
+                    "Where it runs already, the running one does what is asked.")
+    parser.add_argument("--background", action="store_true", help="show no window (for the session's autostart)")
+    parser.add_argument("--action", choices=ACTIONS, default="", help="do this once it runs")
+    parser.add_argument("file", metavar="FILE", nargs="*", help="a profile to import")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+"""Sentences that roved made from client.texts, in the user's language.
+
+roved and the agent run where nobody has chosen a language, and weave what they saw into English sentences. Their
+templates are in client.texts, so the detail can be taken out again and woven into the translation.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+
+from client import texts
+from client.model.cause import Cause
+from client.texts import translated as _
+
+_FIELD = re.compile(r"\\\{(\w+)\\\}")
+
+
+def error(code: str, message: str, advice: str = "") -> tuple[str, str]:
+    """A cause's code with the sentence and advice that came with it → both translated where they are ours."""
+    try:
+        row = texts.CAUSES[Cause.from_code(code)]
+    except KeyError:
+        return message, advice
+    templates = [row.sentence, *([row.with_detail] if row.with_detail else []), f"{row.sentence} ({{detail}})"]
+    return _retold(message, templates), _(row.advice) if advice == row.advice else advice
+
+
+def finding(code: str, message: str) -> str:
+    template = texts.FINDINGS.get(code)
+    return _retold(message, [template]) if template else message
+
+
+def question(text: str, templates: Sequence[str]) -> str:
+    """A question's text by the first template that fits it."""
+    return _retold(text, templates)
+
+
+def _retold(message: str, templates: Sequence[str]) -> str:
+    for template in templates:
+        if found := _pattern(template).fullmatch(message):
+            fields = {name: _inner(value) for name, value in found.groupdict().items()}
+            bracketed = template.endswith(" ({detail})") and template not in texts.FINDINGS.values()
+            shown = f"{_(template.removesuffix(' ({detail})'))} ({{detail}})" if bracketed else _(template)
+            return shown.format(**fields)
+    return message
+
+
+def _inner(text: str) -> str:
+    """A finding may quote a cause's sentence."""
+    for row in texts.CAUSES.values():
+        if text == row.sentence:
+            return _(row.sentence)
+    return text
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(_FIELD.sub(r"(?P<\1>.+)", re.escape(template)))
