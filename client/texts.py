@@ -125,6 +125,27 @@ CAUSES: dict[Cause, CauseText] = {
         _("Your certificate or key cannot be used."),
         _("Check the file and its passphrase, then import the profile again."),
         _("Your certificate or key cannot be used: {detail}.")),
+    Cause.TOKEN_MISSING: CauseText(
+        _("The smartcard with your certificate is not inserted."),
+        _("Insert it and connect again; “rove token list” shows what is found."),
+        _("The smartcard with your certificate is not inserted: {detail}.")),
+    Cause.TOKEN_OTHER: CauseText(
+        _("The smartcard that is inserted does not have the certificate of this profile."),
+        _("Insert the right one, or correct user.certificate; “rove token list” shows what is found."),
+        _("The smartcard that is inserted does not have the certificate of this profile: {detail}.")),
+    Cause.TOKEN_REMOVED: CauseText(
+        _("The smartcard was removed before it had signed."), _("Insert it again, leave it there, and connect again.")),
+    Cause.TOKEN_SILENT: CauseText(
+        _("The smartcard or its driver does not answer."),
+        _("Take the smartcard out and insert it again, then connect again; if that does not help, start the program"
+          " that asks for the PIN anew.")),
+    Cause.PIN_WRONG: CauseText(
+        _("The PIN is wrong."),
+        _("Connect again with the right PIN. Rove does not repeat a wrong one by itself: smartcards get locked."),
+        _("The PIN is wrong: {detail}.")),
+    Cause.PIN_LOCKED: CauseText(
+        _("The PIN of the smartcard is locked."),
+        _("Unlock it with its PUK and the tool of whoever issued the smartcard, or ask them.")),
     Cause.NO_NETWORK: CauseText(
         _("There is no network."), _("Connect to Wi-Fi, cable or mobile data first.")),
     Cause.NAME_NOT_FOUND: CauseText(

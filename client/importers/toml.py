@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from client.importers.imported import CredentialFile, IdentityMissing, Imported, ImportFailed
 from client.importers.reader import MAX_CREDENTIAL, certificates, check_tree, read_file, safe_name
+from client.model.pkcs11_uri import is_pkcs11_uri
 from client.model.profile import MAX_BYTES
 
 if TYPE_CHECKING:
@@ -125,9 +126,8 @@ def _credentials(tree: Mapping[str, Any], folder: Path | None, changes: dict[tup
         value = user.get(key) if isinstance(user, dict) else None
         if not isinstance(value, str) or not value:
             continue
-        if value.startswith("pkcs11:"):
-            problems.append(f"user.{key}: smartcards are not available in this version")
-            continue
+        if is_pkcs11_uri(value):
+            continue        # on a smartcard: check_tree says whether it is one
         file_name = safe_name(Path(value).name, key)
         if file_name in sources and sources[file_name] != value:
             file_name = f"{key}-{file_name}"[:64]

@@ -13,21 +13,29 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
+from client.model.pkcs11_uri import UriError, is_pkcs11_uri, parse_pkcs11_uri
+
 VERSION = 1
 MAX_BYTES = 256 * 1024
 MAX_CHILDREN = 16        # CHILD_SAs of one profile
 MAX_DOTS = 512           # in one line: tomllib needs time and memory with the square of a dotted key's parts
-AUTH_METHODS = ("psk", "certificate", "eap-mschapv2", "eap-md5", "eap-gtc")
+AUTH_METHODS = ("psk", "certificate", "smartcard", "eap-mschapv2", "eap-md5", "eap-gtc")
 MAX_ROUNDS = 4           # authentications one after the other (RFC 4739)
-_ONCE = ("psk", "certificate")      # a profile has one key and one certificate
+_ONCE = ("psk", "certificate", "smartcard")      # a profile has one key and one certificate
 # EAP methods that prove the gateway as well as the user, make a key, and give nobody who plays the gateway the means to
 # guess a password (RFC 5998 §4): by these alone a gateway may prove itself.
 KEYLESS_METHODS = ("eap-md5", "eap-gtc")    # these make no key: they prove the user, and nothing of the gateway
 EAP_ONLY_METHODS = ("eap-tls", "eap-ttls")
-_LATER_AUTH = ("smartcard", "eap-tls")
+_LATER_AUTH = ("eap-tls",)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _DURATION = re.compile(r"(\d{1,7})(s|m|h|d)")
+_OID = re.compile(r"[0-2](?:\.[0-9]{1,20}){1,30}")
+# What a certificate may be for, as people write it → its object identifier (RFC 5280 §4.2.1.12, RFC 4945 §5.1.3.12)
+EXTENDED_USAGES = {
+    "clientAuth": "1.3.6.1.5.5.7.3.2", "ipsecIKE": "1.3.6.1.5.5.7.3.17", "emailProtection": "1.3.6.1.5.5.7.3.4",
+    "smartcardLogon": "1.3.6.1.4.1.311.20.2.2",
+}
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 IpNetwork = IPv4Network | IPv6Network
@@ -50,22 +58,37 @@ class Gateway:
 class Round:
     """One authentication of the user."""
 
-    auth: str                            # one of AUTH_METHODS
+    auth: str                            # one of AUTH_METHODS; "certificate" also for smartcards (User.on_token)
     identity: str
     ike_identity: str
     own: bool = True                     # are the identities meant for this very round, not for all of them?
 
 
 @dataclass(frozen=True)
+class CertificateRule:
+    """Which certificates on smartcards may be used; empty: any."""
+
+    issuer: str = ""                     # a common name or a whole distinguished name (RFC 4514)
+    eku: str = ""                        # an object identifier
+
+
+@dataclass(frozen=True)
 class User:
     rounds: tuple[Round, ...]            # 1 to MAX_ROUNDS
-    certificate: str                     # a path for the front end; roved never opens it
+    certificate: str                     # a path for the front end, which roved never opens, or a PKCS#11 URI
     key: str
+    rule: CertificateRule | None = None  # instead of ``certificate``
+
+    @property
+    def on_token(self) -> bool:
+        """Is the private key on a smartcard?"""
+        return self.rule is not None or is_pkcs11_uri(self.certificate)
 
     @property
     def auth(self) -> str:
-        """The methods as people read them: "psk", "certificate, eap-mschapv2"."""
-        return ", ".join(each.auth for each in self.rounds)
+        """The methods as people read them: "psk", "certificate, eap-mschapv2", "smartcard"."""
+        return ", ".join("smartcard" if each.auth == "certificate" and self.on_token else each.auth
+                         for each in self.rounds)
 
     @property
     def identity(self) -> str:
@@ -127,6 +150,12 @@ class Ike:
 
 
 @dataclass(frozen=True)
+class Policy:
+    autoconnect: bool = False            # when the smartcard is inserted
+    token_removed: str = "disconnect"    # noqa: S105 - "disconnect" | "keep", when the smartcard is
+
+
+@dataclass(frozen=True)
 class Profile:
     name: str
     gateway: Gateway
@@ -135,6 +164,7 @@ class Profile:
     dns: Dns
     ike: Ike
     children: tuple[Child, ...] = ()     # empty: [tunnel] is the only one; else ``tunnel.remote`` is all of theirs
+    policy: Policy = Policy()
 
 
 def parse_profile(text: str) -> Profile:
@@ -156,9 +186,7 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
     values = _checked(tree)
     gateway = Gateway(values["gateway.address"], values["gateway.identity"] or values["gateway.address"][0],
                       _trust_with_pin(tree, values), values["gateway.pin"], values["gateway.revocation"])
-    user = User(_rounds(values), values["user.certificate"], values["user.key"])
-    if user.has("certificate") and not user.certificate:
-        raise ProfileError("user.certificate is missing: auth = \"certificate\" needs a PKCS#12 or PEM file")
+    user = _user(values)
     for each in user.rounds:
         if each.auth != "certificate" and not each.identity:
             raise ProfileError(f"user.identity is missing: auth = \"{each.auth}\" needs the user's name")
@@ -177,7 +205,30 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
             raise ProfileError("child: the networks are in the [[child]] tables, so tunnel.remote must be left out")
         remote = tuple(network for child in children for network in child.remote)
     return Profile(values["name"], gateway, user, Tunnel(remote, values["tunnel.exclude"], values["tunnel.lan"]),
-                   Dns(values["dns.mode"], values["dns.domains"]), ike, children)
+                   Dns(values["dns.mode"], values["dns.domains"]), ike, children, _policy(values, user))
+
+
+def _user(values: Mapping[str, Any]) -> User:
+    given = values["user.certificate"]
+    smartcard = "smartcard" in values["user.auth"]
+    rule = given if isinstance(given, CertificateRule) else CertificateRule() if smartcard and not given else None
+    rounds = _rounds({**values, "user.auth": tuple("certificate" if auth == "smartcard" else auth
+                                                   for auth in values["user.auth"])})
+    user = User(rounds, "" if rule is not None else given, values["user.key"], rule)
+    if user.has("certificate") and not (user.certificate or user.on_token):
+        raise ProfileError("user.certificate is missing: auth = \"certificate\" needs a PKCS#12 or PEM file")
+    if smartcard and not user.on_token:
+        raise ProfileError("user.certificate: with auth = \"smartcard\" it must be a PKCS#11 URI (pkcs11:…) or a rule "
+                           "{ issuer = \"…\", eku = \"…\" }")
+    if user.on_token and user.key:
+        raise ProfileError("user.key: must be left out, the key is on the smartcard")
+    return user
+
+
+def _policy(values: Mapping[str, Any], user: User) -> Policy:
+    if values["policy.autoconnect"] and not user.on_token:
+        raise ProfileError("policy.autoconnect: is not available in this version but for smartcards")
+    return Policy(values["policy.autoconnect"], values["policy.token_removed"])
 
 
 def _trust_with_pin(tree: Mapping[str, Any], values: Mapping[str, Any]) -> str | tuple[str, ...]:
@@ -330,11 +381,38 @@ def _auth(value: Any) -> tuple[str, ...]:
             raise ValueError(f"{method!r} is not available in this version")
         if _choice(*AUTH_METHODS)(method) in _ONCE and methods.count(method) > 1:
             raise ValueError(f"{method!r} can be there once")
+    if "smartcard" in methods and "certificate" in methods:
+        raise ValueError("'smartcard' and 'certificate' cannot both be there: a profile has one certificate")
     return tuple(methods)
 
 
 def _for_rounds(value: Any) -> tuple[str, ...]:
     return tuple(_text(item) for item in _list(value, MAX_ROUNDS)) or ("",)
+
+
+def _certificate(value: Any) -> str | CertificateRule:
+    if isinstance(value, CertificateRule):
+        return value
+    if isinstance(value, dict):
+        unknown = [key for key in value if key not in ("issuer", "eku")]
+        if unknown:
+            raise ValueError(f"a rule has issuer and eku, not {unknown[0]!r}")
+        return CertificateRule(_text(value.get("issuer", "")), _usage(value.get("eku", "")))
+    text = _text(value)
+    try:
+        if is_pkcs11_uri(text) and parse_pkcs11_uri(text).type not in (None, "cert", "private"):
+            raise ValueError("the PKCS#11 URI must be of a certificate (type=cert)")
+    except UriError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _usage(value: Any) -> str:
+    text = EXTENDED_USAGES.get(_text(value), _text(value))
+    if text and not _OID.fullmatch(text):
+        names = ", ".join(EXTENDED_USAGES)
+        raise ValueError(f"eku must be one of {names}, or an object identifier like 1.3.6.1.5.5.7.3.2")
+    return text
 
 
 def _ppk_id(value: Any) -> str:
@@ -409,7 +487,7 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "user.auth": (_auth, _REQUIRED),
     "user.identity": (_for_rounds, ""),
     "user.ike_identity": (_for_rounds, ""),
-    "user.certificate": (_text, ""),
+    "user.certificate": (_certificate, ""),
     "user.key": (_text, ""),
     "user.aaa": (_later({}), {}),
     "tunnel.remote": (_remote, ("0.0.0.0/0", "::/0")),
@@ -431,10 +509,10 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "ike.ppk": (_ppk_id, ""),
     "roaming.transports": (_later(["udp"]), ["udp"]),
     "roaming.tcp_port": (_later(4500), 4500),
-    "policy.autoconnect": (_later(False), False),
+    "policy.autoconnect": (_flag, False),
     "policy.lockdown": (_later("off"), "off"),
     "policy.on_reauth_failure": (_later("disconnect"), "disconnect"),
-    "policy.token_removed": (_later("disconnect"), "disconnect"),
+    "policy.token_removed": (_choice("disconnect", "keep"), "disconnect"),
     "child": (_children, []),
 }
 # of a [[child]] table → check

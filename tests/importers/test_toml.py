@@ -119,7 +119,7 @@ def test_every_problem_is_named_at_once(folder):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (('"keys/alice.p12"', '"pkcs11:token=x"'), "user.certificate: smartcards are not available"),
+    (('"keys/alice.p12"', '"pkcs11:token=x?pin-value=1"'), "user.certificate: pin-value must not be there"),
     (('["ca.pem"]', '["keys/alice.p12"]'), "gateway.trust: keys/alice.p12"),
     (('["ca.pem"]', '["~nobody-at-all/ca.pem"]'), "gateway.trust"),
     (('["ca.pem"]', "[7]"), "gateway.trust: must be"),

@@ -45,7 +45,7 @@ def test_every_default_may_be_written_out(key):
 
 
 @pytest.mark.parametrize(("key", "value"), [
-    ("gateway.revocation", "strict"), ("user.auth", "smartcard"),
+    ("gateway.revocation", "strict"), ("user.auth", "eap-tls"),
     ("user.auth", "eap-ttls/pap"), ("user.auth", ["certificate", "eap-tls"]), ("user.aaa", {"trust": "gateway"}),
     ("roaming.transports", ["udp", "tcp"]),
     ("policy.autoconnect", True), ("policy.lockdown", "always")])

@@ -32,7 +32,8 @@ MSK_SIZES = range(64, 257)        # RFC 3748 §7.10: at least 64
 _ITS_CAUSES = frozenset({
     Cause.NO_AGENT, Cause.PROMPT_CANCELLED, Cause.PROMPT_UNANSWERED, Cause.CREDENTIAL_UNUSABLE, Cause.USER_REFUSED,
     Cause.EAP_METHOD_UNSUPPORTED, Cause.BAD_SETTINGS, Cause.PROTOCOL_ERROR, Cause.GATEWAY_UNTRUSTED,
-    Cause.GATEWAY_EXPIRED, Cause.GATEWAY_WRONG_NAME, Cause.GATEWAY_KEY_USAGE})
+    Cause.GATEWAY_EXPIRED, Cause.GATEWAY_WRONG_NAME, Cause.GATEWAY_KEY_USAGE, Cause.TOKEN_MISSING, Cause.TOKEN_OTHER,
+    Cause.TOKEN_REMOVED, Cause.TOKEN_SILENT, Cause.PIN_WRONG, Cause.PIN_LOCKED})
 # It says nothing for the user: another agent may.
 _NOT_THE_USERS = frozenset({Cause.NO_AGENT, Cause.PROMPT_UNANSWERED})
 # The agent is not there, or is none: ask the next.
