@@ -161,6 +161,13 @@ def test_every_forbidden_edge_has_its_reason():
     assert [edge for edge in edges if why(*edge) is None] == []
 
 
+def test_one_file_knows_the_smartcard_library():
+    """Its calls block and must stay in one thread: ``client.agent.smartcard`` is the way to them."""
+    users = {file.relative_to(ROOT).as_posix() for file in (ROOT / "client").rglob("*.py")
+             for _, module in imports(file) if module.split(".")[0] == "pkcs11"}
+    assert users == {"client/agent/pkcs11.py"}
+
+
 def test_every_file_belongs_to_a_layer():
     known = {file for layer in LAYERS for file in files(layer)}
     packages = {ROOT / "client/__init__.py", ROOT / "client/core/__init__.py"}

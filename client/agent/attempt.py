@@ -101,6 +101,8 @@ class Attempt:
         self.passphrase = ""
         self.to_keep.clear()
         self.eaps.clear()
+        if self.credential is not None:
+            self.credential.release()
         self.credential = None
 
 

@@ -9,13 +9,15 @@ from client.model.cause import Finding
 
 if TYPE_CHECKING:
     from client.agent.prompts import Prompter
+    from client.agent.smartcard import Smartcards
 
 ROVED_UID = 0
 
 
 @contextlib.asynccontextmanager
 async def hosted(client: VpnClient, kind: str, prompter: "Prompter", on_notice: Callable[[str, str], None],
-                 on_finding: Callable[[str, Finding], None], roved_uid: int = ROVED_UID) -> AsyncIterator[None]:
+                 on_finding: Callable[[str, Finding], None], roved_uid: int = ROVED_UID,
+                 smartcards: "Smartcards | None" = None) -> AsyncIterator[None]:
     """roved may ask us while this lasts. ``kind`` as in RegisterAgent; ``on_notice`` and ``on_finding`` as in
     AgentService. Raises RoveError, RovedNotRunning."""
     from dbus_fast import DBusError
@@ -23,7 +25,8 @@ async def hosted(client: VpnClient, kind: str, prompter: "Prompter", on_notice: 
     from client.agent.export import AgentExport
     from client.agent.keyring import KeyringVault
     from client.agent.service import AgentService
-    service = AgentService(prompter, vault=KeyringVault(), on_notice=on_notice, on_finding=on_finding)
+    service = AgentService(prompter, vault=KeyringVault(), smartcards=smartcards, on_notice=on_notice,
+                           on_finding=on_finding)
     export = AgentExport(client.bus, service, roved_uid)
     try:
         await export.start()

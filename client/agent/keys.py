@@ -61,12 +61,18 @@ class SoftwareSigner:
 
 @dataclass(frozen=True)
 class Credential:
-    """``certificates`` are DER, the user's own first, then what leads towards its root."""
+    """``certificates`` are DER, the user's own first, then what leads towards its root.
+
+    ``release`` ends what the key needed: a smartcard is logged out. ``fresh`` says whether it still can sign, and has
+    not done so: another Prepare need not ask again.
+    """
 
     certificates: tuple[bytes, ...] = field(repr=False)
     signer: Signer
     subject: str
     findings: tuple[Finding, ...] = ()
+    release: Callable[[], None] = field(default=lambda: None, repr=False)
+    fresh: Callable[[], bool] = field(default=lambda: False, repr=False)
 
 
 async def load_credential(path: Path, key_path: Path | None, ask: AskPassphrase, now: datetime) -> Credential:
@@ -94,7 +100,7 @@ async def load_credential(path: Path, key_path: Path | None, ask: AskPassphrase,
     algorithms = auth.signatures_for(leaf.public_key)
     if not algorithms:
         raise _unusable(path, "its key is of a kind or size that IKEv2 does not sign with")
-    return Credential(_ordered(leaf, chain), SoftwareSigner(loaded, algorithms), leaf.name, tuple(findings))
+    return Credential(ordered_chain(leaf, chain), SoftwareSigner(loaded, algorithms), leaf.name, tuple(findings))
 
 
 # A maker of the key from a passphrase (None: try without), with the certificates that come with it.
@@ -182,7 +188,7 @@ def _leaf(path: Path, key: PrivateKeyTypes, chain: Sequence[Certificate]) -> Cer
     raise _unusable(path, "the key does not belong to the certificate")
 
 
-def _ordered(leaf: Certificate, chain: Sequence[Certificate]) -> tuple[bytes, ...]:
+def ordered_chain(leaf: Certificate, chain: Sequence[Certificate]) -> tuple[bytes, ...]:
     """Each next one is the issuer of the one before; a root is not sent (RFC 7296 §3.6: the gateway has it)."""
     ordered = [leaf]
     while len(ordered) < MAX_CHAIN:

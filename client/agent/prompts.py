@@ -76,6 +76,13 @@ class Prompter(Protocol):
         """Which one → its index. Raises PromptCancelled."""
         ...
 
+    async def notice(self, text: str, profile: str = "") -> None:
+        """Shows what the user is to do elsewhere, on a PIN pad say, until cancelled: it does not return by itself.
+
+        Raises PromptCancelled where the user wants none of it.
+        """
+        ...
+
 
 class TerminalPrompter:
     """Asks on the controlling terminal, without echo."""
@@ -99,6 +106,12 @@ class TerminalPrompter:
         if not answer.isascii() or not answer.isdecimal() or not 1 <= int(answer[:9]) <= len(choices):
             raise PromptCancelled("the answer is none of the numbers")
         return int(answer) - 1
+
+    async def notice(self, text: str, profile: str = "") -> None:
+        if not os.access(self._path, os.R_OK | os.W_OK):
+            await asyncio.Event().wait()        # nobody reads it here; what is to be done can be done all the same
+        await self._ask(f"{text} (Enter cancels)", echo=False)
+        raise PromptCancelled("cancelled on the terminal")
 
     async def _ask(self, text: str, *, echo: bool) -> str:
         async with self._busy:
@@ -147,6 +160,9 @@ class FdPrompter:
     async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
         raise PromptCancelled("nobody is there to choose")
 
+    async def notice(self, text: str, profile: str = "") -> None:
+        await asyncio.Event().wait()    # nobody is there to read it
+
     def _close(self) -> None:
         fd, self._fd = self._fd, None
         if fd is not None:
@@ -165,6 +181,45 @@ class Remembering:
 
     async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
         return await self._prompter.choose(text, choices, profile)
+
+    async def notice(self, text: str, profile: str = "") -> None:
+        await self._prompter.notice(text, profile)
+
+
+class Serial:
+    """One question at a time, whoever asks: there is one person."""
+
+    def __init__(self, prompter: Prompter) -> None:
+        self._prompter = prompter
+        self._asking = asyncio.Lock()
+
+    async def secret(self, question: Question) -> Answer:
+        async with self._asking:
+            return await self._prompter.secret(question)
+
+    async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
+        async with self._asking:
+            return await self._prompter.choose(text, choices, profile)
+
+    async def notice(self, text: str, profile: str = "") -> None:
+        async with self._asking:
+            await self._prompter.notice(text, profile)
+
+
+class Routed:
+    """PINs from one prompter and everything else from another: ``--pin-fd`` beside ``--password-fd`` or a terminal."""
+
+    def __init__(self, pins: Prompter, others: Prompter) -> None:
+        self._pins, self._others = pins, others
+
+    async def secret(self, question: Question) -> Answer:
+        return await (self._pins if question.kind is PromptKind.PIN else self._others).secret(question)
+
+    async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
+        return await self._others.choose(text, choices, profile)
+
+    async def notice(self, text: str, profile: str = "") -> None:
+        await self._others.notice(text, profile)
 
 
 async def _ask(terminal: int, text: str, echo: bool) -> str:

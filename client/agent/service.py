@@ -28,9 +28,10 @@ from client.agent.conversations import needs_password
 from client.agent.credentials import stored_file
 from client.agent.eap_questions import answer_for
 from client.agent.held import HeldSecrets
-from client.agent.keys import load_credential
+from client.agent.keys import Credential, load_credential
 from client.agent.limits import check_ppk_request, check_psk_request, check_signature_request
-from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp
+from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp, Serial
+from client.agent.smartcard import Smartcards
 from client.agent.stored import StoredSecrets
 from client.agent.vault import KEPT_KINDS, PASSPHRASE, NoVault, Vault
 from client.core.eap.peer import EapPeer, EapResult
@@ -61,15 +62,16 @@ class AgentService:
 
     ``credential_path(profile, file)`` finds the user's files; ``on_notice(profile, words)`` gets a gateway's
     words, ``on_finding(profile, finding)`` what is worth telling about a credential. ``vault``: what was kept is not
-    asked for.
+    asked for. ``smartcards``: those of this process, of which there must be one only.
     """
 
     def __init__(self, prompter: Prompter, *, credential_path: Callable[[str, str], Path] = stored_file,
-                 vault: Vault | None = None,
+                 vault: Vault | None = None, smartcards: Smartcards | None = None,
                  on_notice: Callable[[str, str], None] | None = None,
                  on_finding: Callable[[str, Finding], None] | None = None,
                  clock: Callable[[], float] = time.monotonic, random: Callable[[int], bytes] = os.urandom) -> None:
-        self._prompter = prompter
+        self._prompter = Serial(prompter)
+        self._smartcards = smartcards or Smartcards()
         self._credential_path = credential_path
         self._on_notice = on_notice or (lambda profile, words: None)
         self._on_finding = on_finding or (lambda profile, finding: None)
@@ -82,7 +84,6 @@ class AgentService:
         self._refusals: dict[str, tuple[int | str, str, str]] = {}  # profile → secret, why, the gateway's words
         self._stored = StoredSecrets(vault or NoVault(), self._on_finding)
         self._held = HeldSecrets()
-        self._asking = asyncio.Lock()
         self._expiries: dict[str, asyncio.TimerHandle] = {}
 
     async def prepare(self, name: str, toml: str, reason: str, deadline: float) -> Prepared:
@@ -96,13 +97,17 @@ class AgentService:
         if profile.name != name:
             raise RoveError(Cause.BAD_SETTINGS, "the profile bears another name")
         held = self._reusable_secrets(profile, reason)
+        begun = Attempt(profile, self._clock(), credential=self._reusable_login(profile))
         await self._drop(name)
         if not held and reason != "connect":
             held = self._held.of(profile)
+        begun.secrets, begun.passphrase = held, held.pop(PASSPHRASE, "")
         if len(self._running) + len(self._attempts) >= MAX_PROFILES:
+            begun.forget()
             raise RoveError(Cause.NOT_AUTHORISED, f"more than {MAX_PROFILES} connections at once")
-        task = asyncio.create_task(self._gather(profile, held))
+        task = asyncio.create_task(self._gather(begun, time.time() + min(deadline, MAX_DEADLINE)))
         self._running[name] = task
+        ready = False
         try:
             await asyncio.wait({task}, timeout=min(deadline, MAX_DEADLINE))
             if not task.done():
@@ -110,11 +115,14 @@ class AgentService:
             if task.cancelled():
                 raise RoveError(Cause.PROMPT_CANCELLED, "withdrawn")
             attempt = task.result()
+            ready = True
         finally:
             task.cancel()
             if self._running.get(name) is task:
                 del self._running[name]
             await asyncio.wait({task})      # the terminal is as it was before anybody is told
+            if not ready:
+                begun.forget()
         self._keep(name, attempt)
         asyncio.get_running_loop().call_soon(attempt.rehearse)
         if attempt.credential is None:
@@ -183,6 +191,8 @@ class AgentService:
         attempt = self._attempts.get(name)
         if attempt is None:
             return
+        if attempt.credential is not None:
+            attempt.credential.release()        # a smartcard need not stay logged in
         if accepted:
             self._stored.accepted(attempt)
             self._held.accepted(attempt.profile, attempt.all_secrets())
@@ -195,8 +205,9 @@ class AgentService:
         self._forget(name)
 
     async def settle(self) -> None:
-        """What was to be kept or removed is."""
+        """What was to be kept or removed is, and smartcards are logged out."""
         await self._stored.settle()
+        await self._smartcards.settled()
 
     async def cancel(self, name: str) -> None:
         """The end of the connection or of the prompt: nothing of it is kept."""
@@ -238,14 +249,13 @@ class AgentService:
                 del self._conversing[name]
             await asyncio.wait({task})
 
-    async def _gather(self, profile: Profile, held: dict[int | str, str]) -> Attempt:
-        """Whatever the rounds need, in their order, and the PPK after them."""
-        passphrase = held.pop(PASSPHRASE, "")
-        attempt = Attempt(profile, self._clock(), held, passphrase=passphrase)
+    async def _gather(self, attempt: Attempt, until: float) -> Attempt:
+        """Whatever the rounds need, in their order, and the PPK after them; ``until`` is a Unix time."""
+        profile = attempt.profile
         try:
             for index, each in enumerate(profile.user.rounds):
                 if each.auth == "certificate":
-                    await self._load(attempt)
+                    await self._load(attempt, until)
                 elif index not in attempt.secrets and (each.auth == "psk" or needs_password(each.auth)):
                     kind, what = ((PromptKind.PSK, "Pre-shared key") if each.auth == "psk"
                                   else (PromptKind.PASSWORD, f"Password of {each.identity}"))
@@ -276,14 +286,17 @@ class AgentService:
 
     async def _ask(self, attempt: Attempt, slot: int | str, question: Question) -> str:
         may = self._stored.keeps and question.kind in KEPT_KINDS
-        async with self._asking:
-            answer = await self._prompter.secret(replace(question, may_remember=may))
+        answer = await self._prompter.secret(replace(question, may_remember=may))
         if may and answer.remember:
             attempt.to_keep[slot] = answer.text
         return answer.text
 
-    async def _load(self, attempt: Attempt) -> None:
+    async def _load(self, attempt: Attempt, until: float) -> None:
         profile = attempt.profile
+        if profile.user.on_token:
+            if attempt.credential is None:
+                attempt.credential = await self._smartcards.credential(profile, self._prompter, until)
+            return
         tries = 0
 
         async def find() -> str:
@@ -319,6 +332,14 @@ class AgentService:
         if held is None or held.profile != profile or self._clock() - held.prepared_at >= VALID_FOR:
             return {}
         return held.all_secrets() if not held.tried or (held.accepted and reason != "connect") else {}
+
+    def _reusable_login(self, profile: Profile) -> Credential | None:
+        """A smartcard that is logged in and has not signed: another try at a silent gateway needs no second PIN."""
+        held = self._attempts.get(profile.name)
+        if held is None or held.profile != profile or held.credential is None or not held.credential.fresh():
+            return None
+        credential, held.credential = held.credential, None
+        return credential
 
     def _attempt(self, name: str, method: str) -> Attempt:
         """``method``: "psk", "certificate", "eap" (any), or PPK."""

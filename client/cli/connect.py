@@ -29,7 +29,7 @@ def run_connect(options: argparse.Namespace) -> int:
         assert task is not None
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
         screen = Screen()
-        prompter = prompter_for(options.password_fd, remember=options.remember)
+        prompter = prompter_for(options.password_fd, options.pin_fd, remember=options.remember)
         async with VpnClient() as client, hosted_agent(client, "cli", prompter):
             await client.subscribe()
             attempt = Attempt(screen, options.name, options.timeout)

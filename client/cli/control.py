@@ -36,7 +36,8 @@ def run_reauth(options: argparse.Namespace) -> int:
     harden_process()
 
     async def work() -> int:
-        async with VpnClient() as client, hosted_agent(client, "cli", prompter_for(options.password_fd)):
+        prompter = prompter_for(options.password_fd, options.pin_fd)
+        async with VpnClient() as client, hosted_agent(client, "cli", prompter):
             await client.subscribe()
             await client.reauthenticate(options.name)
             try:

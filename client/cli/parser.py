@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 DEFAULT_TIMEOUT = 60.0
 MAX_TIMEOUT = 86400.0
+MAX_CACHE_MINUTES = 1440
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,13 @@ def seconds(text: str) -> float:
     return value
 
 
+def minutes(text: str) -> float:
+    """→ seconds."""
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:5]) <= MAX_CACHE_MINUTES:
+        raise argparse.ArgumentTypeError(f"must be minutes from 1 to {MAX_CACHE_MINUTES}")
+    return 60.0 * int(text)
+
+
 def descriptor(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 6:
         raise argparse.ArgumentTypeError("must be the number of an open file descriptor")
@@ -98,6 +106,7 @@ def _connect(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--password-fd", metavar="N", type=descriptor,
                      help="read the password, pre-shared key or passphrase as one line from file descriptor N; "
                           "several secrets as several lines, in the order of user.auth")
+    _pin_fd(sub)
     sub.add_argument("--remember", action="store_true",
                      help="keep what is typed in the session's keyring, once the gateway has accepted it")
 
@@ -117,6 +126,23 @@ def _reauth(sub: argparse.ArgumentParser) -> None:
                      help="stop waiting after S seconds; 0: never (default: %(default)g)")
     sub.add_argument("--password-fd", metavar="N", type=descriptor,
                      help="read the password, pre-shared key or passphrase as one line from file descriptor N")
+    _pin_fd(sub)
+
+
+def _pin_fd(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--pin-fd", metavar="N", type=descriptor,
+                     help="read the smartcard's PIN as one line from file descriptor N; a wrong one is tried once")
+
+
+def _agent(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--cache-pin", metavar="MINUTES", type=minutes, default=0.0,
+                     help="keep a smartcard's PIN in memory for so long (default: ask each time)")
+
+
+def _token(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("what", metavar="list", choices=("list",), help="what is inserted, with its certificates")
+    sub.add_argument("--module", metavar="PATH", help="ask this PKCS#11 module instead of those that p11-kit knows")
+    _json(sub)
 
 
 def _nothing(sub: argparse.ArgumentParser) -> None:
@@ -147,7 +173,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("disconnect", "control", "end a connection, or all of them", _disconnect),
     Command("rekey", "control", "renew the keys now", _rekey),
     Command("reauth", "control", "log in again, beside the connection in use", _reauth),
-    Command("agent", "agent", "stay, and ask for secrets on this terminal when needed", _nothing),
+    Command("agent", "agent", "stay, and ask for secrets on this terminal when needed", _agent),
+    Command("token", "token", "show smartcards and their certificates", _token,
+            "  rove token list\n  rove token list --json | jq -r '.tokens[].certificates[].uri'"),
     Command("status", "status", "show the connections", _status,
             "  rove status\n  rove status work --json | jq .connections[0].state"),
     Command("watch", "watch", "print what happens, one line per event, until interrupted", _json),

@@ -87,6 +87,10 @@ class GuiPrompter:
             await self._run(dialog, profile)
             return dialog.chosen
 
+    async def notice(self, text: str, profile: str = "") -> None:
+        async with self._busy:
+            await self._run(NoticeDialog(text, profile, self._host.deadline(profile)), profile)
+
     def raise_open(self) -> None:
         """Somebody asked for the dialog: now it may come to the front."""
         if self.open is not None:
@@ -312,6 +316,19 @@ class ChoiceDialog(PromptDialog):
     def _picked(self, _item: QListWidgetItem) -> None:
         self.accept()
 
+
+class NoticeDialog(PromptDialog):
+    """What is to be done elsewhere, on a PIN pad say: it goes away by itself, or is cancelled."""
+
+    def __init__(self, text: str, profile: str, deadline: float | None) -> None:
+        super().__init__(_("Log in to {name}").format(name=profile or "Rove"), deadline)
+        self.column.addWidget(_titled(label(plain(text, 500)), QStyle.StandardPixmap.SP_MessageBoxInformation))
+        box = self.finish("", can_wait=False)
+        box.button(QDialogButtonBox.StandardButton.Ok).hide()
+        self.setMinimumWidth(420)
+
+    def accept(self) -> None:
+        """Enter is no answer."""
 
 
 

@@ -6,23 +6,27 @@ _rove() {
     done
     local options="" names=""
     case $command in
-        "") COMPREPLY=($(compgen -W "import list show delete connect disconnect rekey reauth agent status watch log --help --version" -- "$cur")); return ;;
+        "") COMPREPLY=($(compgen -W "import list show delete connect disconnect rekey reauth agent token status watch log --help --version" -- "$cur")); return ;;
         import) options="--name --system --check" ;;
         list|watch) options="--json" ;;
         show) names=1 ;;
         delete) options="--yes"; names=1 ;;
-        connect) options="--timeout --password-fd --remember"; names=1 ;;
-        reauth) options="--timeout --password-fd"; names=1 ;;
+        connect) options="--timeout --password-fd --pin-fd --remember"; names=1 ;;
+        reauth) options="--timeout --password-fd --pin-fd"; names=1 ;;
         disconnect) names=1 ;;
+        agent) options="--cache-pin" ;;
+        token) options="--json --module" ;;
         rekey) options="--ike"; names=1 ;;
         status) options="--json"; names=1 ;;
         log) options="-f --follow --since --json" ;;
     esac
     case $prev in
-        --name|--timeout|--password-fd|--since) return ;;
+        --name|--timeout|--password-fd|--pin-fd|--cache-pin|--since) return ;;
     esac
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$options --help" -- "$cur"))
+    elif [[ $command == token ]]; then
+        COMPREPLY=($(compgen -W "list" -- "$cur"))
     elif [[ $command == import ]]; then
         COMPREPLY=($(compgen -f -- "$cur"))
     elif [[ $names ]]; then

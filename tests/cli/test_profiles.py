@@ -178,4 +178,4 @@ def test_no_secret_can_be_an_argument():
     options = {option for sub in commands.choices.values() for action in sub._actions
                for option in action.option_strings}
     assert not {option for option in options if any(word in option for word in ("pass", "secret", "pin", "psk"))} - {
-        "--password-fd"}
+        "--password-fd", "--pin-fd", "--cache-pin"}     # numbers: of a descriptor, of minutes

@@ -10,6 +10,7 @@ _PROGRAMS = {
     "/usr/lib/polkit-1/polkitd": "polkitd", "nsenter": "util-linux", "setpriv": "util-linux", "unshare": "util-linux",
     "Xvfb": "xvfb", "xdotool": "xdotool", "openbox": "openbox", "tint2": "tint2",
     "/usr/libexec/at-spi-bus-launcher": "at-spi2-core",
+    "softhsm2-util": "softhsm2", "pkcs11-tool": "opensc", "gcc": "gcc",
 }
 _PLUGINS = {
     "kernel-libipsec": "libcharon-extra-plugins", "eap-mschapv2": "libcharon-extauth-plugins",
@@ -18,7 +19,8 @@ _PLUGINS = {
     "curve25519": "libstrongswan-extra-plugins", "chapoly": "libstrongswan-extra-plugins",
     "openssl": "libstrongswan-standard-plugins", "gcm": "libstrongswan-standard-plugins",
 }
-_FILES = {"/usr/share/dbus-1/system.conf": "dbus-system-bus-common"}
+_FILES = {"/usr/share/dbus-1/system.conf": "dbus-system-bus-common", "/usr/include/stdio.h": "libc6-dev",
+          "/usr/include/p11-kit-1/p11-kit/pkcs11.h": "libp11-kit-dev"}
 PACKAGES = tuple(sorted({*_PROGRAMS.values(), *_PLUGINS.values(), *_FILES.values()}))
 
 
