@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+"""Makes Rove's packages: ``python3 packaging/build.py [--out dist]`` (``make packages``).
+
+    rove_VERSION_amd64.deb, .rpm         roved, rove, rove-datapath: no Qt
+    rove-gui_VERSION_amd64.deb, .rpm     rove-tray, where client/gui is there
+    rove_vpn-VERSION.tar.gz, -py3-none-any.whl, rove.cdx.json, SHA256SUMS
+
+The same commit and lock file make the same bytes: dependencies are hash-pinned (requirements.lock), file times are the
+commit's, and the names of this machine's folders are in nothing. Standard library only; what it needs it installs
+into its own environment below build/.
+"""
+
+import argparse
+import gzip
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HERE = ROOT / "packaging"
+WORK = ROOT / "build/packages"
+VENV = WORK / "venv"
+GUI = ("PySide6", "shiboken6")          # below lib/: what only rove-gui has
+LINKS = {"rove": ("rove", "roved"), "rove-gui": ("rove-tray",)}
+SYSTEM = {                              # file of the repository → (package, where)
+    "packaging/systemd/roved.service": ("rove", "/usr/lib/systemd/system/roved.service"),
+    "packaging/dbus/org.rovevpn.Rove1.conf": ("rove", "/usr/share/dbus-1/system.d/org.rovevpn.Rove1.conf"),
+    "packaging/dbus/org.rovevpn.Rove1.service": (
+        "rove", "/usr/share/dbus-1/system-services/org.rovevpn.Rove1.service"),
+    "packaging/polkit/org.rovevpn.rove.policy": ("rove", "/usr/share/polkit-1/actions/org.rovevpn.rove.policy"),
+    "packaging/sysusers/rove.conf": ("rove", "/usr/lib/sysusers.d/rove.conf"),
+    "packaging/tmpfiles/rove.conf": ("rove", "/usr/lib/tmpfiles.d/rove.conf"),
+    "packaging/completions/rove.bash": ("rove", "/usr/share/bash-completion/completions/rove"),
+    "packaging/completions/_rove": ("rove", "/usr/share/zsh/vendor-completions/_rove"),
+    "packaging/completions/rove.fish": ("rove", "/usr/share/fish/vendor_completions.d/rove.fish"),
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    options = parser.parse_args()
+    os.environ |= {"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct"), "PYTHONHASHSEED": "1", "TZ": "UTC",
+                   "LC_ALL": "C.UTF-8"}
+    out = options.out.resolve()
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
+    version = version_of()
+    print(f"Rove {version}", flush=True)
+    environment()
+    distributions(out)
+    tree = freeze()
+    sbom(out, version)
+    made = [package(name, kind, version, contents, out) for name, contents in split(tree).items()
+            for kind in ("deb", "rpm")]
+    sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
+                   for path in sorted(out.iterdir()) if path.name != "SHA256SUMS" and path.is_file())
+    (out / "SHA256SUMS").write_text(sums)
+    for path in made:
+        print(f"  {path.stat().st_size / 1e6:6.1f} MB  {path.name}")
+    return 0
+
+
+def git(*arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(ROOT), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
+
+
+def run(*command: object, **options: object) -> None:
+    """Quiet unless it fails."""
+    done = subprocess.run([str(word) for word in command], check=False, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, **options)  # type: ignore[call-overload] # passed on
+    if done.returncode:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{done.stdout[-4000:]}")
+
+
+def version_of() -> str:
+    """Of the tag v1.2.3 on this commit; else the project's own, and the commit."""
+    tags = [tag for tag in git("tag", "--points-at", "HEAD").split() if re.fullmatch(r"v\d+(\.\d+)*", tag)]
+    if tags:
+        return tags[-1].removeprefix("v")
+    base = re.search(r'^version = "([^"]+)"', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    assert base is not None
+    date = git("log", "-1", "--format=%cd", "--date=format:%Y%m%d")
+    return f"{base[1]}~git{date}.{git('rev-parse', '--short=8', 'HEAD')}"
+
+
+def environment() -> None:
+    """The locked dependencies, the tools, and Rove itself from this commit."""
+    print("  environment", flush=True)
+    run(sys.executable, "-m", "venv", VENV)
+    for lock in ("requirements.lock", "tools.lock"):
+        run(VENV / "bin/pip", "install", "-q", "--disable-pip-version-check", "--require-hashes",
+            "--only-binary", ":all:", "-r", HERE / lock)
+
+
+def distributions(out: Path) -> None:
+    print("  sdist and wheel", flush=True)
+    source = WORK / "source"            # what is committed, nothing else
+    archive = WORK / "source.tar"
+    git("archive", "-o", str(archive), "HEAD")
+    shutil.unpack_archive(archive, source, filter="data")
+    run(VENV / "bin/python", "-m", "build", "--no-isolation", "--outdir", WORK / "distributions", source)
+    made = sorted((WORK / "distributions").iterdir())
+    for path in made:
+        shutil.copy(path, out)
+    wheel = next(path for path in made if path.suffix == ".whl")
+    run(VENV / "bin/pip", "install", "-q", "--disable-pip-version-check", "--no-deps", wheel)
+
+
+def freeze() -> Path:
+    print("  frozen tree", flush=True)
+    run(VENV / "bin/python", "-m", "PyInstaller", "-y", "--distpath", WORK / "tree", "--workpath", WORK / "work",
+        HERE / "freeze/rove.spec", cwd=WORK)
+    tree = WORK / "tree/rove"
+    licenses(tree / "licenses")
+    settle(tree)
+    return tree
+
+
+def licenses(folder: Path) -> None:
+    """Of everything that is bundled, from its own metadata; CPython's too."""
+    folder.mkdir()
+    for info in sorted((VENV / "lib").glob("python*/site-packages/*.dist-info")):
+        files = [path for path in info.rglob("*") if path.is_file()
+                 and re.match(r"(licen[sc]e|copying|notice|authors)", path.name, re.IGNORECASE)]
+        for number, path in enumerate(sorted(files)):
+            name = info.name.removesuffix(".dist-info") + (f"-{number}" if number else "")
+            shutil.copyfile(path, folder / f"{name}.txt")
+    stdlib = Path(os.__file__).parent / "LICENSE.txt"
+    if stdlib.exists():
+        shutil.copyfile(stdlib, folder / f"python-{sys.version.split()[0]}.txt")
+    shutil.copyfile(ROOT / "LICENSE", folder / "rove.txt")
+
+
+def settle(folder: Path) -> None:
+    """The commit's time and plain modes everywhere."""
+    at = int(os.environ["SOURCE_DATE_EPOCH"])
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            program = path.is_dir() or (path.parent == folder and path.name == "rove")
+            path.chmod(0o755 if program else 0o644)
+        os.utime(path, (at, at), follow_symlinks=False)
+
+
+def sbom(out: Path, version: str) -> None:
+    """CycloneDX, of the runtime dependencies as locked; without a serial number or a time, which would differ."""
+    print("  SBOM", flush=True)
+    target = out / "rove.cdx.json"
+    run(VENV / "bin/python", "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON",
+        "-o", target, HERE / "requirements.lock")
+    document = json.loads(target.read_text())
+    document["metadata"]["component"] = {"type": "application", "name": "rove", "version": version}
+    target.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def split(tree: Path) -> dict[str, list[dict[str, object]]]:
+    """Package → nfpm's contents."""
+    contents: dict[str, list[dict[str, object]]] = {"rove": []}
+    if any((tree / "lib" / name).exists() for name in GUI):
+        contents["rove-gui"] = []
+    for path in sorted(tree.rglob("*")):
+        inside = path.relative_to(tree)
+        name = "rove-gui" if len(inside.parts) > 1 and inside.parts[1] in GUI and inside.parts[0] == "lib" else "rove"
+        if path.is_symlink():
+            contents[name].append({"src": os.readlink(path), "dst": f"/usr/lib/rove/{inside}", "type": "symlink"})
+        elif path.is_file():
+            contents[name].append({"src": str(path), "dst": f"/usr/lib/rove/{inside}"})
+    for file, (name, where) in SYSTEM.items():
+        if name in contents:
+            contents[name].append({"src": str(ROOT / file), "dst": where, "file_info": {"mode": 0o644}})
+    for name, links in LINKS.items():
+        for link in links if name in contents else ():
+            contents[name].append({"src": "/usr/lib/rove/rove", "dst": f"/usr/bin/{link}", "type": "symlink"})
+    for page in sorted((HERE / "man").iterdir()):
+        section = page.suffix[1:]
+        name = "rove-gui" if page.name.startswith("rove-tray") else "rove"
+        if name in contents:
+            packed = WORK / f"{page.name}.gz"
+            packed.write_bytes(gzip.compress(page.read_bytes(), mtime=0))
+            contents[name].append({"src": str(packed), "dst": f"/usr/share/man/man{section}/{page.name}.gz",
+                                   "file_info": {"mode": 0o644}})
+    contents["rove"].append({"dst": "/etc/rove", "type": "dir", "file_info": {"mode": 0o755}})
+    return contents
+
+
+DESCRIPTIONS = {
+    "rove": "Roaming IKEv2 VPN client: helper and command line\n"
+            "Connects to IKEv2 gateways, keeps the tunnel through every change of network,\n"
+            "and says in plain words what is wrong when something is.",
+    "rove-gui": "Roaming IKEv2 VPN client: tray application\n"
+                "Shows what is protected, and asks for the smartcard's PIN in time.",
+}
+DEPENDS = {
+    ("rove", "deb"): ["libc6 (>= 2.35)", "nftables", "dbus", "polkitd | policykit-1"],
+    ("rove", "rpm"): ["glibc >= 2.35", "nftables", "dbus", "polkit"],
+    ("rove-gui", "deb"): ["rove (= {version})", "libegl1", "libxkbcommon0", "libxcb-cursor0", "libfontconfig1"],
+    ("rove-gui", "rpm"): ["rove = {version}", "libglvnd-egl", "libxkbcommon", "xcb-util-cursor", "fontconfig"],
+}
+
+
+def package(name: str, kind: str, version: str, contents: list[dict[str, object]], out: Path) -> Path:
+    print(f"  {name} {kind}", flush=True)
+    at = git("log", "-1", "--format=%cI")
+    config = {
+        "name": name, "arch": "amd64", "platform": "linux", "version": version, "version_schema": "none",
+        "section": "net", "priority": "optional", "license": "Apache-2.0", "maintainer": "The Rove developers",
+        "description": DESCRIPTIONS[name], "mtime": at, "contents": contents,
+        "depends": [each.format(version=version) for each in DEPENDS[name, kind]],
+        "deb": {"compression": "xz"}, "rpm": {"compression": "xz", "group": "Applications/Internet"},
+    }
+    scripts = HERE / "scripts" / name
+    if scripts.is_dir():
+        config["scripts"] = {path.name: str(path) for path in sorted(scripts.iterdir())}
+    file = WORK / f"{name}.{kind}.json"         # JSON is YAML
+    file.write_text(json.dumps(config, indent=1))
+    suffix = f"_{version}_amd64.deb" if kind == "deb" else f"-{version.replace('-', '_')}.x86_64.rpm"
+    target = out / f"{name}{suffix}"
+    run(VENV / "bin/nfpm", "package", "-f", file, "-p", kind, "-t", target)
+    return target
+
+
+if __name__ == "__main__":
+    sys.exit(main())
