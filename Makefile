@@ -1,6 +1,6 @@
 # make demo   Rove against a real strongSwan gateway, in network namespaces (root)
 # make test   all tests (root)
-.PHONY: help setup demo test unit lint bench fuzz clean
+.PHONY: help setup demo test unit lint bench fuzz packages clean
 
 PYTHON = .venv/bin/python
 
@@ -9,6 +9,7 @@ help:
 # make unit   what needs no root
 # make lint   ruff and mypy
 # make fuzz   every parser and the engine, SECONDS=60 each (docs/fuzzing.md)
+# make packages  .deb, .rpm, wheel, SBOM and checksums, below dist/
 # make bench  figures beside strongSwan's, as ratios (root, minutes)
 
 setup:
@@ -29,6 +30,9 @@ lint: setup
 
 bench: setup
 	@$(PYTHON) -m benchmarks
+
+packages:
+	@python3 packaging/build.py
 
 SECONDS ?= 60
 fuzz: setup
