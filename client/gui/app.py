@@ -157,6 +157,9 @@ class App(QObject):
             title = f"{profile}: {message}" if profile else message
             self._desktop.notify(notices.Notice(profile, title, advice, "rove-failed"))
 
+    def lost(self, profile: str) -> None:
+        self._desktop.notify(notices.lost(profile))
+
     def gateway_says(self, profile: str, words: str) -> None:
         self._desktop.notify(notices.gateway_says(profile, words))
 

@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from client.bus.client import RovedNotRunning, VpnClient, VpnEvent
+from client.bus.client import CallFailed, RovedNotRunning, VpnClient, VpnEvent
 from client.gui.view.documents import profile_rows, tunnel_state, tunnel_states
 from client.gui.view.history import History
-from client.gui.view.known import Known, Reach
+from client.gui.view.known import Known, Reach, is_protected
 from client.gui.view.prompt_view import deadline_of
 from client.model.cause import Cause, Finding, RoveError
 from client.model.state import ErrorState, State, TunnelState
@@ -19,6 +19,7 @@ from client.texts import error_text, plain
 
 if TYPE_CHECKING:
     from client.agent.prompts import Prompter
+    from client.agent.smartcard import Smartcards
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ class Listener(Protocol):
     def tunnel_changed(self, before: TunnelState | None, after: TunnelState, ours: bool) -> None: ...
     def log_line(self, fields: dict[str, Any]) -> None: ...
     def trouble(self, profile: str, error: ErrorState) -> None: ...
+    def lost(self, profile: str) -> None: ...
     def gateway_says(self, profile: str, words: str) -> None: ...
     def finding(self, profile: str, message: str) -> None: ...
 
@@ -48,6 +50,7 @@ class Link:
         self._prompter = prompter
         self._roved_uid = roved_uid
         self._client: VpnClient | None = None
+        self._smartcards: Smartcards | None = None
         self._asked: dict[str, float] = {}          # profile → when we asked for something, monotonic
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -96,7 +99,7 @@ class Link:
     def refresh(self) -> None:
         """Profiles and states anew: another front end may have changed them, and no event tells."""
         if self.known.reach is Reach.READY:
-            self._do("", self._load)
+            self._do("", self._load, "refresh")
 
     def sample(self) -> None:
         """The counters of what is up, for the throughput plot."""
@@ -151,7 +154,9 @@ class Link:
 
     def _agent(self, client: VpnClient) -> "contextlib.AbstractAsyncContextManager[None]":
         from client.agent.hosting import hosted
-        return hosted(client, "tray", self._prompter, self._notice, self._found, self._roved_uid)
+        from client.agent.smartcard import Smartcards
+        self._smartcards = self._smartcards or Smartcards()     # of which a process has one only
+        return hosted(client, "tray", self._prompter, self._notice, self._found, self._roved_uid, self._smartcards)
 
     async def _listen(self, client: VpnClient) -> None:
         async for event in client.events():
@@ -204,6 +209,9 @@ class Link:
         self._listener.known_changed()
 
     def _cut_off(self, reach: Reach, detail: str) -> None:
+        for name, tunnel in self.known.tunnels.items():
+            if is_protected(tunnel):
+                self._listener.lost(name)
         self.known = self.known.cut_off(reach, plain(detail, 300))
         self.deadlines.clear()
         self._listener.known_changed()
@@ -211,20 +219,25 @@ class Link:
     # --- plumbing ---
 
     def _do(self, name: str, work: Callable[[VpnClient], Awaitable[None]], label: str = "") -> None:
+        """``label``: nobody asked for it, so its failure is told to nobody."""
+        def failed(error: Exception, shown: ErrorState) -> None:
+            if label:
+                log.info("%s: %s", label, error)
+            else:
+                self._listener.trouble(name, shown)
+
         async def run() -> None:
             try:
                 await work(self.client)
-            except RovedNotRunning:
-                if label != "sample":
-                    self._listener.trouble(name, not_running())
+            except RovedNotRunning as error:
+                failed(error, not_running())
+            except CallFailed as error:     # a sentence of roved's
+                failed(error, replace(error_text(error.cause), message=f"{plain(error.detail)}.", advice=""))
             except RoveError as error:
-                shown = error_text(error.cause, error.detail)
-                if error.cause is Cause.INTERNAL and error.detail:     # CallFailed: a sentence of roved's
-                    shown = replace(shown, message=f"{plain(error.detail)}.", advice="")
-                self._listener.trouble(name, shown)
+                failed(error, error_text(error.cause, error.detail))
             except OSError as error:
-                self._listener.trouble(name, error_text(Cause.CREDENTIAL_UNUSABLE, error.strerror or ""))
-        if label != "sample":
+                failed(error, error_text(Cause.CREDENTIAL_UNUSABLE, error.strerror or ""))
+        if not label:
             self._asked[name] = time.monotonic()
         task = asyncio.get_running_loop().create_task(run(), name=label or None)
         self._tasks.add(task)

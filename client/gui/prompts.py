@@ -22,13 +22,14 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
+    QProgressBar,
     QStyle,
     QVBoxLayout,
     QWidget,
 )
 
 from client.agent.prompts import MAX_SECRET, Answer, Choice, PromptCancelled, Question
-from client.gui.view.prompt_view import HURRY, PromptView, prompt_view, remaining
+from client.gui.view.prompt_view import HURRY, PromptView, prompt_view, remaining, said
 from client.gui.widgets import label
 from client.texts import plain
 from client.texts import translated as _
@@ -89,7 +90,8 @@ class GuiPrompter:
 
     async def notice(self, text: str, profile: str = "") -> None:
         async with self._busy:
-            await self._run(NoticeDialog(text, profile, self._host.deadline(profile)), profile)
+            await self._run(NoticeDialog(said(text), profile, self._host.deadline(profile)), profile)
+            raise PromptCancelled("cancelled at the dialog")
 
     def raise_open(self) -> None:
         """Somebody asked for the dialog: now it may come to the front."""
@@ -267,6 +269,27 @@ class SecretDialog(PromptDialog):
         self._problem.setVisible(bool(self._problem.text()))
 
 
+class NoticeDialog(PromptDialog):
+    """What is to be done elsewhere; it goes away by itself when that is done."""
+
+    def __init__(self, text: str, profile: str, deadline: float | None) -> None:
+        super().__init__(_("Card reader for {name}").format(name=profile or "Rove"), deadline)
+        shown = label(plain(text, 500), bold=True)
+        self.column.addWidget(_titled(shown, QStyle.StandardPixmap.SP_MessageBoxInformation))
+        waiting = QProgressBar()
+        waiting.setRange(0, 0)
+        waiting.setTextVisible(False)
+        waiting.setAccessibleName(_("Waiting for the card reader"))
+        self.column.addWidget(waiting)
+        box = self.finish("", can_wait=False)
+        box.removeButton(box.button(QDialogButtonBox.StandardButton.Ok))
+        box.button(QDialogButtonBox.StandardButton.Cancel).setFocus()
+        self.setMinimumWidth(420)
+
+    def accept(self) -> None:
+        """Enter is no answer."""
+
+
 class SecretEdit(QLineEdit):
     """An input that takes no key meant for another window, keeps nothing in clipboards and no undo."""
 
@@ -289,9 +312,10 @@ class SecretEdit(QLineEdit):
 class ChoiceDialog(PromptDialog):
     def __init__(self, text: str, choices: Sequence[Choice], profile: str, deadline: float | None) -> None:
         super().__init__(_("Choose for {name}").format(name=profile or "Rove"), deadline)
-        self.column.addWidget(_titled(label(plain(text, 500)), QStyle.StandardPixmap.SP_MessageBoxQuestion))
+        shown = plain(said(text), 500)
+        self.column.addWidget(_titled(label(shown), QStyle.StandardPixmap.SP_MessageBoxQuestion))
         self._list = QListWidget()
-        self._list.setAccessibleName(plain(text, 500))
+        self._list.setAccessibleName(shown)
         self._list.setWordWrap(True)
         for choice in choices:
             words = [plain(choice.label, 200), plain(choice.detail, 300)]
@@ -315,20 +339,6 @@ class ChoiceDialog(PromptDialog):
 
     def _picked(self, _item: QListWidgetItem) -> None:
         self.accept()
-
-
-class NoticeDialog(PromptDialog):
-    """What is to be done elsewhere, on a PIN pad say: it goes away by itself, or is cancelled."""
-
-    def __init__(self, text: str, profile: str, deadline: float | None) -> None:
-        super().__init__(_("Log in to {name}").format(name=profile or "Rove"), deadline)
-        self.column.addWidget(_titled(label(plain(text, 500)), QStyle.StandardPixmap.SP_MessageBoxInformation))
-        box = self.finish("", can_wait=False)
-        box.button(QDialogButtonBox.StandardButton.Ok).hide()
-        self.setMinimumWidth(420)
-
-    def accept(self) -> None:
-        """Enter is no answer."""
 
 
 

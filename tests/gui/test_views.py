@@ -1,7 +1,9 @@
 """The other views: documents, details, suites, history, notices, prompts, log lines, retold sentences."""
 
 import json
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -14,13 +16,14 @@ from client.gui.view.details import REMEDIES, detail_view, uses_ppk
 from client.gui.view.documents import ProfileRow, profile_rows, tunnel_state, tunnel_states
 from client.gui.view.history import MAX_SAMPLES, History, Span, stretches
 from client.gui.view.log_view import LogLines
-from client.gui.view.prompt_view import SENTENCES, deadline_of, prompt_view, remaining
+from client.gui.view.prompt_view import QUESTIONS, WARNINGS, deadline_of, prompt_view, remaining
 from client.gui.view.suites import suite
 from client.gui.view.tray_view import Command
 from client.model.cause import Cause
 from client.model.state import ErrorState, PathState, State, status_document
 from tests.gui.states import NOW, PQ, failed, known, tunnel
 
+ROOT = Path(__file__).parents[2]
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
                     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(
                         st.sampled_from(("name", "state", "path", "ike", "children", "findings", "counters", "gateway",
@@ -261,8 +264,11 @@ def test_every_kind_of_question_has_its_words(kind):
     (Question(PromptKind.PIN, "PIN", again=True, tries_left=2), "The PIN was wrong. 2 tries are left."),
     (Question(PromptKind.PIN, "PIN", again=True, tries_left=1),
      "The PIN was wrong. This is the last try: another wrong PIN blocks the token."),
-    (Question(PromptKind.PASSWORD, "P", again=True),
-     "The last answer was refused. Rove does not repeat it: accounts get locked."),
+    (Question(PromptKind.PASSWORD, "The last one was refused. Password of a for b", again=True),
+     "The last one was refused. Rove does not repeat what was refused: accounts get locked."),
+    (Question(PromptKind.PIN, "That PIN was wrong. This is the last try before the smartcard locks. PIN of the "
+              "smartcard “c”, certificate d, for e", again=True, tries_left=1),
+     "That PIN was wrong. This is the last try before the smartcard locks."),
     (Question(PromptKind.PASSWORD, "P"), ""),
 ])
 def test_warnings(question, warning):
@@ -326,13 +332,32 @@ def test_what_is_not_ours_stays(shouted):
     assert retold.finding("no-such-code", "A") == "A"
 
 
-def test_the_agents_questions_are_those_we_know(shouted):
-    """The texts of client/agent/service.py, as they are made there."""
-    for text in ("Password of alice for work", "Pre-shared key for work", "Passphrase of a.p12 for work",
-                 "The last one was refused: wrong name or password (E=691). Password of alice for work",
-                 "Post-quantum key k1 for work"):
-        assert prompt_view(Question(PromptKind.PASSWORD, text, "work")).text == f"<{text}>"
-    assert len(SENTENCES) == len(set(SENTENCES))
+@pytest.mark.parametrize(("text", "warning", "question"), [
+    ("Password of alice for work", "", "<Password of alice for work>"),
+    ("The last one was refused: wrong name or password (E=691). Password of alice for work",
+     "<The last one was refused: wrong name or password (E=691).>", "<Password of alice for work>"),
+    ("The last one was refused. Password of alice for work", "<The last one was refused.>",
+     "<Password of alice for work>"),
+    ("The password of alice has expired. New password for work", "",
+     "<The password of alice has expired. New password for work>"),
+    ("That PIN was wrong. This is the last try before the smartcard locks. PIN of the smartcard “a b”, certificate "
+     "CN=a, O=b, for work", "<That PIN was wrong.> <This is the last try before the smartcard locks.>",
+     "<PIN of the smartcard “a b”, certificate CN=a, O=b, for work>"),
+    ("Something new. Password of alice for work", "Something new.", "<Password of alice for work>"),
+    ("Nothing we know", "", "Nothing we know"),
+])
+def test_the_agents_questions_are_told_again(shouted, text, warning, question):
+    assert retold.question(text, QUESTIONS, WARNINGS) == (warning, question)
+
+
+def test_the_agents_sentences_are_those_it_says():
+    """Each constant piece of ours is in client/agent, so that a sentence changed there is missed here."""
+    source = "".join(path.read_text() for path in (ROOT / "client/agent").glob("*.py"))
+    source = re.sub(r'"\n\s*f?"', "", source)
+    for template in (*QUESTIONS, *WARNINGS):
+        for piece in re.split(r"\{\w+\}", template):
+            for part in re.split(r" for $|^ for | for (?=\{)", piece):
+                assert part.strip(" .") in source, (template, part)
 
 
 # --- log ---

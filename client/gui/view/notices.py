@@ -72,6 +72,13 @@ def _failed(after: TunnelState, was_protected: bool) -> Notice:
                   actions=(("connect", _("Connect again")), ("open", _("Details"))))
 
 
+def lost(profile: str) -> Notice:
+    """roved went away while this connection was up: what it leaves behind depends on how it went."""
+    return Notice(profile, _("{name}: the VPN service is gone").format(name=profile), _(
+        "Whether traffic is protected is not known until it is back."), "rove-unavailable", urgency=2, persistent=True,
+        actions=(("open", _("Details")),))
+
+
 def question(profile: str, title: str) -> Notice:
     """Somebody has to answer, and the dialog may be behind other windows."""
     return Notice(profile, title, _("Rove needs your answer to go on."), "rove-attention", urgency=2,

@@ -10,17 +10,31 @@ from client.texts import marked
 from client.texts import translated as _
 
 LAST_TRY = 1
-# The agent's own sentences (client/agent/service.py), the more special before the more general.
-SENTENCES = (
-    marked("The last one was refused: {why}. Password of {who} for {name}"),
-    marked("The last one was refused: {why}. Pre-shared key for {name}"),
-    marked("The last one was refused: {why}. Post-quantum key {who} for {name}"),
+# The agent's own sentences (client/agent: service, eap_questions, smartcard, pkcs11). What it asks …
+QUESTIONS = (
     marked("Password of {who} for {name}"),
+    marked("The password of {who} has expired. New password for {name}"),
+    marked("Answer for {name}"),
     marked("Pre-shared key for {name}"),
-    marked("Post-quantum key {who} for {name}"),
+    marked("Post-quantum key {key} for {name}"),
     marked("Passphrase of {file} for {name}"),
+    marked("PIN of the smartcard “{card}”, certificate {certificate}, for {name}"),
+    marked("Certificate for {name}"),
+    marked("Type the PIN of the smartcard “{card}” on the card reader"),
+)
+# … and what it says before that.
+WARNINGS = (
+    marked("The last one was refused: {why}."),
+    marked("The last one was refused."),
+    marked("The PIN that was kept in memory was refused."),
+    marked("That PIN was wrong."),
+    marked("No PIN of this smartcard has that length."),
+    marked("That PIN has characters that the smartcard does not take."),
+    marked("This is the last try before the smartcard locks."),
+    marked("Few tries are left before the smartcard locks."),
 )
 HURRY = 30.0        # s: from here on the countdown is told loudly
+LAST_WORDS = WARNINGS[-2]
 
 
 @dataclass(frozen=True)
@@ -42,17 +56,24 @@ class PromptView:
 
 def prompt_view(question: Question) -> PromptView:
     kind = question.kind
+    before, text = retold.question(question.text, QUESTIONS, WARNINGS)
     return PromptView(
         title=_title(kind, question.profile),
-        text=retold.question(question.text, SENTENCES),
+        text=text,
         field=_field(kind),
         confirm=_("Repeat it:") if kind is PromptKind.NEW_PASSWORD else "",
         gateway_words=question.gateway_words,
         gateway_label=_("The gateway says:") if question.gateway_words else "",
-        warning=_warning(question),
+        warning=_warning(question, before),
         remember=_("Keep it in this session's keyring") if question.may_remember else "",
         hidden=True,
         accept=_("Log in") if kind is not PromptKind.NEW_PASSWORD else _("Change password"))
+
+
+def said(text: str) -> str:
+    """What the agent says without a field to type in: a choice's title, what to do at a card reader."""
+    before, rest = retold.question(text, QUESTIONS, WARNINGS)
+    return f"{before} {rest}".strip()
 
 
 def remaining(deadline: float | None, now: float) -> str:
@@ -87,14 +108,16 @@ def _field(kind: PromptKind) -> str:
         PromptKind.PPK: _("Post-quantum &key:"), PromptKind.PASSPHRASE: _("&Passphrase:")}[kind]
 
 
-def _warning(question: Question) -> str:
-    parts = []
-    if question.again and question.kind is PromptKind.PIN:
-        parts.append(_("The PIN was wrong."))
+def _warning(question: Question, before: str) -> str:
+    parts = [before] if before else []
+    left = question.tries_left
+    if question.kind is PromptKind.PIN:
+        if question.again and not before:
+            parts.append(_("The PIN was wrong."))
+        if left is not None and left <= LAST_TRY and _(LAST_WORDS) not in before:
+            parts.append(_("This is the last try: another wrong PIN blocks the token."))
+        elif left is not None and left > LAST_TRY:
+            parts.append(_("{n} tries are left.").format(n=left))
     elif question.again:
-        parts.append(_("The last answer was refused. Rove does not repeat it: accounts get locked."))
-    if question.tries_left is not None and question.tries_left <= LAST_TRY:
-        parts.append(_("This is the last try: another wrong PIN blocks the token."))
-    elif question.tries_left is not None:
-        parts.append(_("{n} tries are left.").format(n=question.tries_left))
+        parts.append(_("Rove does not repeat what was refused: accounts get locked."))
     return " ".join(parts)

@@ -30,9 +30,33 @@ def finding(code: str, message: str) -> str:
     return _retold(message, [template]) if template else message
 
 
-def question(text: str, templates: Sequence[str]) -> str:
-    """A question's text by the first template that fits it."""
-    return _retold(text, templates)
+def question(text: str, questions: Sequence[str], warnings: Sequence[str]) -> tuple[str, str]:
+    """What the agent asks → (what it warns of before, the question itself), each by the template that fits."""
+    for template in questions:
+        if found := re.fullmatch(f"(?P<before_>.*?){_pattern(template).pattern}", text):
+            fields = found.groupdict()
+            return _warnings(fields.pop("before_"), warnings), _(template).format(**fields)
+    return "", text
+
+
+def _warnings(text: str, templates: Sequence[str]) -> str:
+    """One sentence after the other; what is none of ours stays as it is."""
+    told = []
+    while text:
+        for template in templates:
+            if found := re.match(f"{_sentence(template)} ", text):
+                told.append(_(template).format(**found.groupdict()))
+                text = text[found.end():]
+                break
+        else:
+            return " ".join([*told, text.strip()])
+    return " ".join(told)
+
+
+@cache
+def _sentence(template: str) -> str:
+    """As ``_pattern``, for the beginning of a text: a field ends before the sentence does."""
+    return _FIELD.sub(r"(?P<\1>.+?)", re.escape(template))
 
 
 def _retold(message: str, templates: Sequence[str]) -> str:

@@ -1,0 +1,86 @@
+"""rove-tray as its user has it: a panel, a keyboard and a gateway, under Xvfb in the lab's client.
+
+Pictures stay in .lab/pictures: look at them.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gui.display import Display
+from tests.gui.session import Panel, mute, read_aloud
+from tests.interop.rovetest import imported
+from tests.lab import plan
+from tests.lab.accounts import ACCOUNTS
+from tests.lab.gateways import PASSWORD
+from tests.lab.lab import Lab
+from tests.lab.measure import wait_until
+
+USER = ACCOUNTS["rovetest1"]
+PICTURES = Path(__file__).parents[2] / ".lab/pictures"
+
+
+@pytest.fixture
+def display(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Display]:
+    lab.roved.start(fresh=True)
+
+    def enter(*argv: str) -> list[str]:
+        return lab.host.enter(*argv, account=USER)
+    with Display(PICTURES / request.node.name, enter, lab.host.environment(USER)) as opened:
+        yield opened
+
+
+def there(panel: Panel, text: str) -> Callable[[], bool]:
+    return lambda: text in panel.menu
+
+
+def test_connect_from_the_panel_type_the_password_and_see_each_state(lab: Lab, display: Display) -> None:
+    imported(lab, "mschap", name="work")
+    panel = Panel(display)
+    display.tray("--background")
+    assert panel("registered")
+    wait_until(there(panel, "Connect work"), "the menu has the profile", 10)
+    idle = panel("props")
+    panel.click("Connect work")
+    window = display.wait_for_window("Password for work")
+    wait_until(there(panel, "Answer for work …"), "the menu leads to the question", 5)
+    nodes = read_aloud(display, "Password for work")
+    assert mute(nodes) == []
+    assert [node["name"] for node in nodes if node["role"] == "password text"] == ["Password"]
+    display.focus(window)
+    display.type("wr0ng")
+    display.keys("Escape")      # cancelled from our side
+    display.wait_gone("Password for work")
+    wait_until(there(panel, "Connect work again"), "it says that it failed", 10)
+
+    panel.click("Connect work again")
+    display.focus(display.wait_for_window("Password for work"))
+    display.type(PASSWORD)
+    display.picture("prompt")
+    display.keys("Return")
+    wait_until(there(panel, "work: connected"), "it is connected", 15)
+    assert lab.ping("client", plan.CORP_HOST)
+    assert panel("props")["pixmaps"] != idle["pixmaps"]
+    assert any(line.startswith("via wifi0") for line in panel.menu)
+    assert any(line.startswith("Next log-in in 7 h") for line in panel.menu)
+    assert PASSWORD not in display.log("tray")
+
+    panel.click("Open Rove")
+    display.wait_for_window("^Rove$")
+    time.sleep(1.5)
+    assert mute(read_aloud(display, "Rove")) == []
+    display.picture("window")
+    lab.roam("lte")
+    wait_until(lambda: any(line.startswith("via lte0") for line in panel.menu), "the menu has the new way", 10)
+    assert panel("notices") == []       # roaming is silent
+
+    lab.roved.stop()
+    wait_until(there(panel, "The VPN service is not running"), "it says that roved is gone", 10)
+    display.picture("gone")
+    lab.roved.start()
+    wait_until(there(panel, "Connect work"), "it found roved again", 10)
+    panel("leave")
+    panel("return")
+    assert panel("registered")          # a panel that was started anew has the icon again
