@@ -32,7 +32,9 @@ ALLOWED = {
     "core.datapath": ("core.esp", "core.crypto", "model"),   # Endpoint
     "core.platform": ("model",),
     "core.helper": ("model", "bus.interface", "texts", "core.crypto", "core.ikev2", "core.pki", "core.datapath",
-                    "core.platform", "agent.harden"),        # texts: last_error of the status
+                    "core.platform", "agent.harden",         # texts: last_error of the status
+                    # the same code signs for system profiles, whose credentials are the machine's
+                    "agent.service", "agent.prompts", "agent.vault"),
 }
 
 # (importer, imported, why not); the first that fits counts
@@ -45,7 +47,7 @@ WHY = (
     ("core.ikev2", "core.eap", "IKE carries EAP as bytes and sees only the MSK; methods live with the secrets"),
     ("core.eap", "core.ikev2", "EAP methods run in the agent and know nothing of what carries them"),
     ("core.helper", "core.eap", "EAP methods need the user's secrets, and those never reach root"),
-    ("core.helper", "agent", "secrets stay in the user's session; root shares the hardening only"),
+    ("core.helper", "agent", "users' secrets stay in their sessions; root hardens itself, signs for system profiles"),
     ("core.helper", "bus", "roved is the other end of that interface; the client library is for front ends"),
     ("core.helper", "importers", "root never parses foreign files: front ends hand over a finished profile"),
     ("core.helper", "core.esp", "packets are the unprivileged data path's; roved goes through the DataPath protocol"),

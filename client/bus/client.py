@@ -31,7 +31,8 @@ __all__ = ["CallFailed", "RovedNotRunning", "VpnClient", "VpnEvent"]
 # polkit may ask for a password meanwhile, and Disconnect returns only when the host is clean
 PATIENT_TIMEOUT = 180.0
 MAX_WAITING_EVENTS = 10_000
-_PATIENT = frozenset({"ImportProfile", "DeleteProfile", "Connect", "Disconnect", "Rekey", "Reauthenticate"})
+_PATIENT = frozenset({"ImportProfile", "ImportSystemProfile", "DeleteProfile", "Connect", "Disconnect", "Rekey",
+                      "Reauthenticate"})
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,10 @@ class VpnClient:
     async def import_profile(self, toml: str, system: bool = False) -> str:
         """→ the name that the profile has now."""
         return str(await self._call("ImportProfile", toml, system))
+
+    async def import_system_profile(self, toml: str, files: Mapping[str, bytes], secrets: Mapping[str, str]) -> str:
+        """With the credentials that roved is to keep → the name that the profile has now."""
+        return str(await self._call("ImportSystemProfile", toml, dict(files), dict(secrets)))
 
     async def list_profiles(self) -> list[dict[str, Any]]:
         """→ ``name``, ``system``, ``auth``, ``gateway``, ``state`` of each."""

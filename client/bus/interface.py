@@ -32,6 +32,9 @@ class Method:
 METHODS = {row.name: row for row in (
     Method("ImportProfile", "sb", "s", ACTION_MANAGE,
            "TOML with CA certificates as PEM inside; system profile? → the name it has now"),
+    Method("ImportSystemProfile", "sa{say}a{ss}", "s", ACTION_MANAGE_SYSTEM,
+           "TOML as above; contents of the certificate and key files that it names; what roved is to keep, root-only: "
+           'passwords and keys by round ("0", …), "ppk", "passphrase" → the name it has now'),
     Method("ListProfiles", "", "s", ACTION_STATUS,
            'JSON [{"name", "system", "auth", "gateway", "state"}], own and system profiles'),
     Method("GetProfile", "s", "s", ACTION_STATUS, "name → its TOML"),

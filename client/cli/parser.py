@@ -86,7 +86,10 @@ def _json(sub: argparse.ArgumentParser) -> None:
 def _import(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("file", metavar="FILE", help="a Rove profile (TOML) or a strongSwan one (.sswan)")
     sub.add_argument("--name", metavar="NAME", type=profile_name, help="call the profile NAME")
-    sub.add_argument("--system", action="store_true", help="for all users of this computer")
+    sub.add_argument("--system", action="store_true", help="for all users of this computer, also before log-in")
+    sub.add_argument("--password-fd", metavar="N", type=descriptor,
+                     help="read the passphrase of the key from file descriptor N; with --system also passwords and "
+                          "pre-shared keys, one line each, which roved keeps")
     sub.add_argument("--check", action="store_true", help="only check the file, import nothing")
 
 

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from client.bus.client import VpnClient
 from client.cli.screen import Screen, is_terminal
+from client.cli.session import prompter_for
 from client.model.cause import Cause, ExitCode, RoveError
 from client.texts import plain, state_text
 
 if TYPE_CHECKING:
+    from client.agent.prompts import Prompter
     from client.importers import Imported
 
 _TRUSTED = {"system": "the system's authorities", "eap": "the EAP method alone"}
@@ -27,12 +29,13 @@ def run_import(options: argparse.Namespace) -> int:
         imported = _read(options)
     except ImportFailed as error:
         return _cannot(screen, options.file, error.problems)
-    if options.system and imported.credentials:
-        screen.error("A profile for all users cannot have your certificate or key.", "Import it without --system.")
-        return ExitCode.ERROR.value
+    if options.password_fd is not None:
+        from client.agent.harden import harden_process
+        harden_process()
+    prompter = None if options.password_fd is None else prompter_for(options.password_fd)
     try:
         if not options.check:
-            asyncio.run(_import(imported, options.system))
+            asyncio.run(_import(imported, options.system, prompter))
     except RoveError as error:
         if error.cause is not Cause.BAD_SETTINGS:
             raise
@@ -131,10 +134,10 @@ def _read(options: argparse.Namespace) -> "Imported":
         return import_file(Path(options.file), options.name, identity)
 
 
-async def _import(imported: "Imported", system: bool) -> None:
+async def _import(imported: "Imported", system: bool, prompter: "Prompter | None") -> None:
     from client.agent.adopt import adopt
     async with VpnClient() as client:
-        await adopt(client, imported.profile_toml, imported.credentials, system)
+        await adopt(client, imported.profile_toml, imported.credentials, system, prompter)
 
 
 def _summary(screen: Screen, imported: "Imported") -> None:

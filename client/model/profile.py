@@ -151,7 +151,8 @@ class Ike:
 
 @dataclass(frozen=True)
 class Policy:
-    autoconnect: bool = False            # when the smartcard is inserted
+    autoconnect: bool = False            # by itself: with the smartcard; a system profile when roved starts, else a
+                                         # user's when his agent comes
     token_removed: str = "disconnect"    # noqa: S105 - "disconnect" | "keep", when the smartcard is
 
 
@@ -205,7 +206,7 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
             raise ProfileError("child: the networks are in the [[child]] tables, so tunnel.remote must be left out")
         remote = tuple(network for child in children for network in child.remote)
     return Profile(values["name"], gateway, user, Tunnel(remote, values["tunnel.exclude"], values["tunnel.lan"]),
-                   Dns(values["dns.mode"], values["dns.domains"]), ike, children, _policy(values, user))
+                   Dns(values["dns.mode"], values["dns.domains"]), ike, children, _policy(values))
 
 
 def _user(values: Mapping[str, Any]) -> User:
@@ -225,9 +226,7 @@ def _user(values: Mapping[str, Any]) -> User:
     return user
 
 
-def _policy(values: Mapping[str, Any], user: User) -> Policy:
-    if values["policy.autoconnect"] and not user.on_token:
-        raise ProfileError("policy.autoconnect: is not available in this version but for smartcards")
+def _policy(values: Mapping[str, Any]) -> Policy:
     return Policy(values["policy.autoconnect"], values["policy.token_removed"])
 
 

@@ -7,7 +7,7 @@ _rove() {
     local options="" names=""
     case $command in
         "") COMPREPLY=($(compgen -W "import list show delete connect disconnect rekey reauth agent token status watch log --help --version" -- "$cur")); return ;;
-        import) options="--name --system --check" ;;
+        import) options="--name --system --password-fd --check" ;;
         list|watch) options="--json" ;;
         show) names=1 ;;
         delete) options="--yes"; names=1 ;;

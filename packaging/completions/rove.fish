@@ -22,6 +22,7 @@ complete -c rove -n '__fish_seen_subcommand_from show delete connect disconnect 
 complete -c rove -n '__fish_seen_subcommand_from import' -F
 complete -c rove -n '__fish_seen_subcommand_from import' -l name -x -d 'call it otherwise'
 complete -c rove -n '__fish_seen_subcommand_from import' -l system -d 'for all users'
+complete -c rove -n '__fish_seen_subcommand_from import' -l password-fd -x -d 'read the secret from this descriptor'
 complete -c rove -n '__fish_seen_subcommand_from import' -l check -d 'only check'
 complete -c rove -n '__fish_seen_subcommand_from delete' -l yes -d 'do not ask'
 complete -c rove -n '__fish_seen_subcommand_from connect reauth' -l timeout -x -d 'give up after so many seconds'

@@ -2,13 +2,16 @@
 
 import argparse
 import json
+import os
 import stat
 
 import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, pkcs12
 
 from client.cli.parser import COMMANDS, parser
 from client.model.cause import Cause, RoveError
 from client.model.profile import parse_profile
+from tests.pki.factory import make_ca
 
 PROFILE = """\
 name = "work"   # short
@@ -52,17 +55,61 @@ def test_import_copies_the_credentials(rove, roved, file, stored):
 
 
 def test_import_under_another_name_for_all_users(rove, roved, tmp_path):
-    roved.answers["ImportProfile"] = accept
+    roved.answers["ImportSystemProfile"] = lambda toml, files, secrets: accept(toml, True)
     (tmp_path / "a.sswan").write_text(json.dumps({
         "uuid": "3b1a5f2e-6c1d-4a5b-9d5e-0a8f1c2d3e4f", "name": "Office", "type": "ikev2-eap", "mtu": 1300, "x": 1,
         "remote": {"addr": "vpn.example.org"}, "local": {"eap_id": "alice"}}))
     result = rove("import", str(tmp_path / "a.sswan"), "--name", "home", "--system")
     assert result.code == 0
-    assert roved.called("ImportProfile")[0][1] is True
+    assert roved.called("ImportSystemProfile")[0][1:] == [{}, {}]
     lines = result.out.splitlines()
     assert "Imported home." in lines[0]
     assert lines[lines.index("Not available in this version, and left out:") + 1].strip().startswith("mtu:")
     assert lines[lines.index("Not understood, and left out:") + 1].strip() == "x"
+
+
+@pytest.fixture
+def bundle(file):
+    """Beside the profile, encrypted."""
+    user = make_ca().issue("alice")
+    (file.parent / "keys/alice.p12").write_bytes(pkcs12.serialize_key_and_certificates(
+        b"alice", user.key, user.certificate, None, BestAvailableEncryption(b"passphrase")))
+    return file
+
+
+def lines(*secrets):
+    """A descriptor to read them from."""
+    reading, writing = os.pipe()
+    os.write(writing, "".join(f"{secret}\n" for secret in secrets).encode())
+    os.close(writing)
+    return str(reading)
+
+
+def test_a_system_profile_brings_what_roved_is_to_keep(rove, roved, bundle, stored):
+    bundle.write_text(PROFILE.replace('"certificate"', '["certificate", "eap-mschapv2"]\nidentity = "alice"'))
+    roved.answers["ImportSystemProfile"] = lambda toml, files, secrets: accept(toml, True)
+    result = rove("import", str(bundle), "--system", "--password-fd", lines("passphrase", "password"))
+    assert (result.code, result.err) == (0, "")
+    [[toml, files, secrets]] = roved.called("ImportSystemProfile")
+    assert (parse_profile(toml).user.certificate, set(files)) == ("alice.p12", {"alice.p12"})
+    assert secrets == {"passphrase": "passphrase", "1": "password"}
+    assert not stored.exists()
+    assert "passphrase" not in result.out
+
+
+@pytest.mark.parametrize("system", [True, False])
+def test_a_passphrase_that_does_not_open_the_key_imports_nothing(rove, roved, bundle, stored, system):
+    result = rove("import", str(bundle), *(["--system"] if system else []), "--password-fd", lines("wrong"))
+    assert result.code == 6
+    assert "passphrase" in result.err
+    assert not [name for name, _, _ in roved.calls if name.startswith("Import")]
+    assert not stored.exists()
+
+
+def test_a_users_passphrase_is_tried_and_not_kept(rove, roved, bundle, stored):
+    roved.answers["ImportProfile"] = accept
+    assert rove("import", str(bundle), "--password-fd", lines("passphrase")).code == 0
+    assert [path.name for path in stored.iterdir()] == ["alice.p12"]
 
 
 def test_check_needs_no_roved_and_changes_nothing(rove, file, stored):
@@ -98,7 +145,6 @@ def test_credentials_that_cannot_be_copied_undo_the_import(rove, roved, file, st
 
 def test_what_cannot_be_imported(rove, file, tmp_path):
     assert rove("import", str(tmp_path / "none.toml")).code == 1
-    assert "for all users" in rove("import", "--system", str(file)).err
     (tmp_path / "evil.toml").write_text('"\\u001b[2J" = 1')
     result = rove("import", str(tmp_path / "evil.toml"))
     assert result.code == 1

@@ -48,7 +48,7 @@ def test_every_default_may_be_written_out(key):
     ("gateway.revocation", "strict"), ("user.auth", "eap-tls"),
     ("user.auth", "eap-ttls/pap"), ("user.auth", ["certificate", "eap-tls"]), ("user.aaa", {"trust": "gateway"}),
     ("roaming.transports", ["udp", "tcp"]),
-    ("policy.autoconnect", True), ("policy.lockdown", "always")])
+    ("policy.lockdown", "always"), ("policy.on_reauth_failure", "lockdown")])
 def test_what_has_not_landed_is_refused_by_name(key, value):
     with pytest.raises(ProfileError, match=rf"^{key}: .*not available in this version"):
         profile_from_dict(with_value(key, value))

@@ -74,5 +74,3 @@ def test_policy() -> None:
     assert profile({"autoconnect": True, "token_removed": "keep"}, auth="smartcard").policy == Policy(True, "keep")
     with pytest.raises(ProfileError, match="token_removed"):
         profile({"token_removed": "lock"}, auth="smartcard")
-    with pytest.raises(ProfileError, match=r"policy\.autoconnect: is not available"):
-        profile({"autoconnect": True}, auth="psk", identity="alice")

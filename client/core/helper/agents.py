@@ -95,7 +95,10 @@ class AgentRegistry:
     def has(self, sender: str) -> bool:
         return sender in self._agents
 
-    async def candidates(self, uid: int, connect_sender: str | None) -> list[Agent]:
+    def uid_of(self, sender: str) -> int | None:
+        return self._agents[sender].uid if sender in self._agents else None
+
+    async def candidates(self, uid: int | None, connect_sender: str | None) -> list[Agent]:
         """Whom to ask for this user, in order: who called Connect, the tray of the active session, the others."""
         mine = [agent for agent in self._agents.values() if agent.uid == uid]
         trays = [agent for agent in mine if agent.kind == "tray"]
@@ -141,10 +144,10 @@ class AgentRegistry:
 class AgentSession:
     """One connection's way to its user. ``prepare`` begins an attempt and picks the agent the rest of it sticks to.
 
-    ``uid`` is whom to ask: who called Connect, for the machine's profiles too.
+    ``uid`` is whom to ask: who called Connect, for the machine's profiles too; None: nobody did.
     """
 
-    def __init__(self, registry: AgentRegistry, uid: int, connect_sender: str | None, profile: str,
+    def __init__(self, registry: AgentRegistry, uid: int | None, connect_sender: str | None, profile: str,
                  profile_toml: str) -> None:
         self.uid = uid
         self._registry = registry
@@ -161,6 +164,8 @@ class AgentSession:
         """From now on this caller's agent, where it has one, is asked first."""
         self._connect_sender = sender
         self._sticks = False
+        if self.uid is None:
+            self.uid = self._registry.uid_of(sender)
 
     async def prepare(self, reason: str, deadline: float) -> Prepared:
         """Ask for what is missing now; ``reason`` "connect"|"reconnect"|"reauth", ``deadline`` in s from now.

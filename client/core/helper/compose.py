@@ -11,6 +11,7 @@ from dbus_fast.aio import MessageBus
 from client.bus.interface import BUS_NAME
 from client.core.helper.agents import AgentRegistry
 from client.core.helper.authorize import Authority
+from client.core.helper.credentials import CredentialStore
 from client.core.helper.events import Subscribers
 from client.core.helper.log import LogBook
 from client.core.helper.methods import Methods
@@ -18,6 +19,7 @@ from client.core.helper.owner import Owner
 from client.core.helper.protocols import ManagerFactory
 from client.core.helper.service import Service
 from client.core.helper.sessions import Sessions
+from client.core.helper.starter import Starter
 from client.core.helper.store import ProfileStore
 from client.model.state import rfc3339
 
@@ -43,8 +45,10 @@ class Roved:
         self._manager = manager_factory(self._log, self._subscribers.publish)
         self._sessions = Sessions(bus, self._user_left, self._manager.prepare_for_sleep)
         self._agents = AgentRegistry(bus, self._sessions.is_active)
-        self._methods = Methods(self._manager, ProfileStore(state_dir, config_dir), self._agents, self._subscribers,
-                                self._log, rfc3339(time.time()))
+        credentials = CredentialStore(state_dir)
+        self._starter = Starter(self._manager, self._agents, credentials, self._log)
+        self._methods = Methods(self._manager, ProfileStore(state_dir, config_dir), credentials, self._starter,
+                                self._agents, self._subscribers, self._log, rfc3339(time.time()))
         self._service = Service(bus, Authority(bus), self._methods.handlers(), self._name_gone, self._signal)
         self._leaving: set[asyncio.Task[None]] = set()
 
@@ -58,6 +62,7 @@ class Roved:
         """Calls run from now on. Raises RoveError when the host's network cannot be watched."""
         await self._manager.start()
         self._service.open()
+        await self._methods.connect_system()
 
     async def stop(self) -> None:
         """Tunnels down, host clean, name released, in this order: who waits for the name to go may rely on it."""
@@ -79,6 +84,7 @@ class Roved:
 
     def _user_left(self, uid: int) -> None:
         """A user's tunnels end with the last session; the machine's stay."""
+        self._starter.user_left(Owner(uid))
         task = asyncio.get_running_loop().create_task(self._end_of(Owner(uid)))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)

@@ -14,13 +14,15 @@ from typing import Any, TypeVar
 from dbus_fast import ErrorType, Variant
 
 from client.bus.interface import ACTION_MANAGE_SYSTEM, ACTION_OTHERS
-from client.core.helper.agents import KINDS, AgentRegistry, AgentSession
+from client.core.helper.agents import KINDS, AgentRegistry
+from client.core.helper.credentials import CredentialStore, check_named_files
 from client.core.helper.events import Subscribers
 from client.core.helper.log import LogBook
 from client.core.helper.owner import SYSTEM, Owner
 from client.core.helper.protocols import ConnectionManager
 from client.core.helper.service import Caller, CallError, Handler
-from client.core.helper.store import NOT_THERE, ProfileStore, Stored
+from client.core.helper.starter import Starter
+from client.core.helper.store import NOT_THERE, ProfileStore, Stored, usable_profile
 from client.model.cause import Cause, RoveError
 from client.model.state import State, TunnelState, status_document
 
@@ -32,10 +34,12 @@ T = TypeVar("T")
 class Methods:
     """One coroutine per row of METHODS, in its order. ``started`` is RFC 3339: since when nothing was connected."""
 
-    def __init__(self, manager: ConnectionManager, store: ProfileStore, agents: AgentRegistry,
-                 subscribers: Subscribers, log: LogBook, started: str) -> None:
+    def __init__(self, manager: ConnectionManager, store: ProfileStore, credentials: CredentialStore, starter: Starter,
+                 agents: AgentRegistry, subscribers: Subscribers, log: LogBook, started: str) -> None:
         self._manager = manager
         self._store = store
+        self._credentials = credentials
+        self._starter = starter
         self._agents = agents
         self._subscribers = subscribers
         self._log = log
@@ -45,7 +49,8 @@ class Methods:
 
     def handlers(self) -> dict[str, Handler]:
         return {
-            "ImportProfile": self.import_profile, "ListProfiles": self.list_profiles,
+            "ImportProfile": self.import_profile, "ImportSystemProfile": self.import_system_profile,
+            "ListProfiles": self.list_profiles,
             "GetProfile": self.get_profile, "DeleteProfile": self.delete_profile, "Connect": self.connect,
             "Disconnect": self.disconnect, "Rekey": self.rekey, "Status": self.status,
             "Reauthenticate": self.reauthenticate, "Subscribe": self.subscribe, "Unsubscribe": self.unsubscribe,
@@ -59,6 +64,25 @@ class Methods:
             await _need(caller, ACTION_MANAGE_SYSTEM)
         owner = SYSTEM if system else Owner(caller.uid)
         return (await self._in_store(self._store.add, owner, text)).name
+
+    async def import_system_profile(self, caller: Caller, text: str, files: dict[str, bytes],
+                                    secrets: dict[str, str]) -> str:
+        """Credentials first: a profile that is there is whole. An existing one keeps its own."""
+        profile = usable_profile(text)
+        contents = {name: bytes(data) for name, data in files.items()}
+        check_named_files(profile, contents)
+        if await self._exists(SYSTEM, profile.name):
+            raise RoveError(Cause.BAD_SETTINGS, f"there is a profile named {profile.name} already; delete it first, or "
+                                                "import under another name")
+        if contents or secrets:
+            await self._in_store(self._credentials.put, profile.name, contents, secrets)
+        try:
+            if contents or secrets:
+                await self._starter.system_agent().check(text)
+            return (await self._in_store(self._store.add, SYSTEM, text)).name
+        except BaseException:
+            await self._in_store(self._credentials.remove, profile.name)
+            raise
 
     async def list_profiles(self, caller: Caller) -> str:
         return json.dumps([
@@ -78,34 +102,34 @@ class Methods:
         if self._manager.is_active(owner, name):
             raise RoveError(Cause.ALREADY_ACTIVE, "the profile is in use; disconnect it first")
         await self._in_store(self._store.delete, owner, name)
+        if owner == SYSTEM:
+            await self._in_store(self._credentials.remove, name)
 
     async def connect(self, caller: Caller, name: str, deadline: float) -> None:
         if not 0 <= deadline <= MAX_TIMEOUT:      # also false for NaN
             raise CallError(ErrorType.INVALID_ARGS, f"the timeout is 0 (none) to {MAX_TIMEOUT:.0f} seconds")
-        stored = await self._find(caller, name)
-        if stored.profile is None:
-            raise RoveError(Cause.BAD_SETTINGS, stored.error)
-        if self._manager.is_active(stored.owner, name):
-            raise RoveError(Cause.ALREADY_ACTIVE, "it is connected or connecting already")
-        agent = AgentSession(self._agents, caller.uid, caller.sender, name, stored.text)
-        await self._manager.connect(stored.owner, stored.profile, agent, deadline)
+        await self._starter.connect(await self._find(caller, name), caller.uid, caller.sender, deadline)
 
     async def disconnect(self, caller: Caller, name: str) -> None:
         own = Owner(caller.uid)
         if not name:
-            await asyncio.gather(*(self._manager.disconnect(own, state.name) for state in self._manager.states(own)))
+            await asyncio.gather(*(self._end(own, state.name) for state in self._manager.states(own)))
             return
         for owner in (own, SYSTEM):
             # The file of a profile that runs may have been removed by hand: the manager is asked first.
             if self._manager.is_active(owner, name) or await self._exists(owner, name):
-                await self._manager.disconnect(owner, name)
+                await self._end(owner, name)
                 return
         # Asked whether or not somebody has a connection of this name: the answer must not tell.
         others = await caller.may(ACTION_OTHERS)
         theirs = [owner for owner in self._manager.owners() if others and self._manager.is_active(owner, name)]
         if not theirs:
             raise RoveError(Cause.NO_SUCH_PROFILE, NOT_THERE)
-        await asyncio.gather(*(self._manager.disconnect(owner, name) for owner in theirs))
+        await asyncio.gather(*(self._end(owner, name) for owner in theirs))
+
+    async def _end(self, owner: Owner, name: str) -> None:
+        self._starter.left(owner, name)
+        await self._manager.disconnect(owner, name)
 
     async def rekey(self, caller: Caller, name: str, what: str) -> None:
         if what not in ("child", "ike"):
@@ -144,6 +168,13 @@ class Methods:
         if kind is None or kind.value not in KINDS:
             raise CallError(ErrorType.INVALID_ARGS, f"kind is one of {', '.join(KINDS)}")
         self._agents.register(caller.sender, caller.uid, caller.pid, kind.value)
+        if self._starter.stays(kind.value):
+            own = Owner(caller.uid)
+            await self._starter.by_themselves(await self._in_store(self._store.all, own), caller.uid)
+
+    async def connect_system(self) -> None:
+        """At roved's start, before anybody logs in."""
+        await self._starter.by_themselves(await self._in_store(self._store.all, SYSTEM))
 
     async def unregister_agent(self, caller: Caller) -> None:
         self._agents.remove(caller.sender)

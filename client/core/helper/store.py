@@ -7,12 +7,12 @@ the old or the new one.
 """
 
 import os
-import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from client.core.helper.files import DIRECTORY, open_directory, read_file, write_file
 from client.core.helper.owner import Owner
 from client.model.cause import Cause, RoveError
 from client.model.profile import MAX_BYTES, Profile, ProfileError, check_name, parse_profile
@@ -20,7 +20,6 @@ from client.model.profile import MAX_BYTES, Profile, ProfileError, check_name, p
 MAX_PROFILES = 256        # per owner
 NOT_THERE = "there is no profile of this name"
 _SUFFIX = ".toml"
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,7 @@ class ProfileStore:
 
     def add(self, owner: Owner, text: str) -> Profile:
         """Keep a new profile. Raises RoveError(BAD_SETTINGS): not usable, the name is taken, or too many."""
-        try:
-            profile = parse_profile(text)
-            check_trust(profile)
-        except ProfileError as error:
-            raise RoveError(Cause.BAD_SETTINGS, str(error)) from error
+        profile = usable_profile(text)
         with self._directory(owner, create=True) as directory:
             names = _names(directory)
             if profile.name in names:
@@ -55,7 +50,7 @@ class ProfileStore:
                                                     "delete it first, or import under another name")
             if len(names) >= MAX_PROFILES:
                 raise RoveError(Cause.BAD_SETTINGS, f"there are {MAX_PROFILES} profiles already")
-            _write(directory, profile.name + _SUFFIX, text.encode())
+            write_file(directory, profile.name + _SUFFIX, text.encode())
         return profile
 
     def load(self, owner: Owner, name: str) -> Stored:
@@ -103,14 +98,24 @@ class ProfileStore:
                        else (self._state_dir, ("profiles", str(owner.uid))))
         if create:
             base.mkdir(mode=0o755 if owner.uid is None else 0o700, parents=True, exist_ok=True)
-        opened = [os.open(base, _DIRECTORY)]
+        opened = [os.open(base, DIRECTORY)]
         try:
             for part in parts:
-                opened.append(_open_directory(opened[-1], part, create))
+                opened.append(open_directory(opened[-1], part, create))
             yield opened[-1]
         finally:
             for descriptor in opened:
                 os.close(descriptor)
+
+
+def usable_profile(text: str) -> Profile:
+    """As it would be stored. Raises RoveError(BAD_SETTINGS)."""
+    try:
+        profile = parse_profile(text)
+        check_trust(profile)
+    except ProfileError as error:
+        raise RoveError(Cause.BAD_SETTINGS, str(error)) from error
+    return profile
 
 
 def check_trust(profile: Profile) -> None:
@@ -126,21 +131,6 @@ def check_trust(profile: Profile) -> None:
             parse_pem(pem.encode())
         except BadCertificate as error:
             raise ProfileError(f"gateway.trust: item {number} is not a certificate in PEM form") from error
-
-
-def _open_directory(parent: int, name: str, create: bool) -> int:
-    if create:
-        with suppress(FileExistsError):
-            os.mkdir(name, 0o700, dir_fd=parent)
-    try:
-        descriptor = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
-    except NotADirectoryError as error:         # also what a symbolic link gives with O_NOFOLLOW
-        raise RoveError(Cause.HOST_SETUP, f"the folder {name} of the profiles is not a directory") from error
-    status = os.fstat(descriptor)
-    if status.st_uid != os.geteuid() or status.st_mode & 0o022:
-        os.close(descriptor)
-        raise RoveError(Cause.HOST_SETUP, f"the folder {name} of the profiles can be written by others")
-    return descriptor
 
 
 def _names(directory: int) -> set[str]:
@@ -159,7 +149,7 @@ def _valid(name: str) -> bool:
 def _stored(owner: Owner, directory: int, name: str) -> Stored:
     """Raises FileNotFoundError."""
     try:
-        text = _read(directory, name + _SUFFIX).decode()
+        text = read_file(directory, name + _SUFFIX, MAX_BYTES).decode()
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as error:
@@ -171,34 +161,3 @@ def _stored(owner: Owner, directory: int, name: str) -> Stored:
     except ProfileError as error:
         return Stored(name, owner, text, None, str(error))
     return Stored(name, owner, text, profile)
-
-
-def _read(directory: int, name: str) -> bytes:
-    # O_NONBLOCK: somebody's FIFO must not hold us up
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise ValueError("not a regular file")
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"larger than {MAX_BYTES // 1024} KiB")
-    return content
-
-
-def _write(directory: int, name: str, content: bytes) -> None:
-    """All or nothing. Raises RoveError(HOST_SETUP), e.g. when the disk is full."""
-    temporary = f".{name}.new"                  # not *.toml: a crash leaves nothing that is listed
-    try:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=directory)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=directory), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-        os.fsync(directory)
-    except OSError as error:
-        with suppress(OSError):
-            os.unlink(temporary, dir_fd=directory)
-        raise RoveError(Cause.HOST_SETUP, f"the profile cannot be written: {error.strerror}") from error
