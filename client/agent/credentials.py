@@ -1,9 +1,11 @@
 """Where the user's own certificate and key files live: copies, owner-only, one folder per profile."""
 
+import contextlib
 import os
 import shutil
 from pathlib import Path
 
+from client.agent import choices
 from client.model.cause import Cause, RoveError
 from client.model.profile import check_name
 
@@ -59,7 +61,9 @@ def stored_file(profile_name: str, file_name: str) -> Path:
 
 
 def remove(profile_name: str) -> None:
-    """Forgets all files of the profile; having none is no error."""
+    """Forgets all files of the profile, and which certificate of a smartcard was chosen; having none is no error."""
+    with contextlib.suppress(OSError):
+        choices.forget(profile_name)
     folder = credentials_dir(profile_name)
     if folder.is_symlink():
         folder.unlink()

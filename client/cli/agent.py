@@ -3,36 +3,44 @@
 import argparse
 import asyncio
 import signal
+from typing import TYPE_CHECKING, Any
 
 from client.bus.client import RovedNotRunning, VpnClient
 from client.cli.screen import Screen
 from client.cli.session import hosted_agent, prompter_for
 from client.model.cause import ExitCode
+from client.texts import plain
+
+if TYPE_CHECKING:
+    from client.agent.token_policy import TokenPolicy
 
 
-def run_agent(_options: argparse.Namespace) -> int:
+def run_agent(options: argparse.Namespace) -> int:
     """Until interrupted or ended. A roved that is started anew is served again."""
     from client.agent.harden import harden_process
     harden_process()
     try:
-        return asyncio.run(_serve())
+        return asyncio.run(_serve(options.cache_pin))
     except KeyboardInterrupt:
         return ExitCode.DONE.value
 
 
-async def _serve() -> int:
-    screen = Screen()
+async def _serve(cache_pin: float) -> int:
+    from client.agent.smartcard import Smartcards
+    from client.agent.token_policy import TokenPolicy
+    screen, cards = Screen(), Smartcards(cache_pin)
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     async with VpnClient() as client:
         first = True
         while True:
             try:
-                async with hosted_agent(client, "agent", prompter_for(None)):
+                async with hosted_agent(client, "agent", prompter_for(None), cards):
                     await client.subscribe()
                     screen.line("Ready to be asked. Ctrl-C ends it." if first else "roved is back.")
                     first = False
-                    if await _until_gone(client, ended):
+                    policy = TokenPolicy(client, cards, lambda _, words: screen.line(plain(words)))
+                    if await _until_gone(client, ended, policy):
                         return ExitCode.DONE.value
             except RovedNotRunning:
                 if first:
@@ -48,19 +56,23 @@ async def _serve() -> int:
             back.result()
 
 
-async def _until_gone(client: VpnClient, ended: asyncio.Event) -> bool:
+async def _until_gone(client: VpnClient, ended: asyncio.Event, policy: "TokenPolicy") -> bool:
     """True: we were told to end. Raises RovedNotRunning."""
     async def listen() -> None:
-        async for _event in client.events():
-            continue        # connections report to their own front ends
+        async for event in client.events():
+            policy.heard(event)     # connections report to their own front ends
 
-    listening, stop = asyncio.ensure_future(listen()), asyncio.ensure_future(ended.wait())
+    tasks: list[asyncio.Task[Any]] = [asyncio.create_task(listen()), asyncio.create_task(policy.run()),
+                                      asyncio.create_task(ended.wait())]
     try:
-        await asyncio.wait((listening, stop), return_when=asyncio.FIRST_COMPLETED)
-        if stop.done():
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[-1].done():
             return True
-        listening.result()
+        for task in tasks:
+            if task.done():
+                task.result()
         return False
     finally:
-        listening.cancel()
-        stop.cancel()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -159,11 +159,20 @@ class Link:
         return hosted(client, "tray", self._prompter, self._notice, self._found, self._roved_uid, self._smartcards)
 
     async def _listen(self, client: VpnClient) -> None:
-        async for event in client.events():
-            try:
-                self._take(event)
-            except Exception:       # a view's mistake must not deafen us
-                log.exception("an event of kind %r was not shown", event.kind)
+        from client.agent.token_policy import TokenPolicy
+        assert self._smartcards is not None
+        policy = TokenPolicy(client, self._smartcards, self._listener.finding)
+        watching = asyncio.create_task(policy.run())
+        try:
+            async for event in client.events():
+                policy.heard(event)
+                try:
+                    self._take(event)
+                except Exception:       # a view's mistake must not deafen us
+                    log.exception("an event of kind %r was not shown", event.kind)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
 
     def _take(self, event: VpnEvent) -> None:
         match event.kind:

@@ -155,6 +155,10 @@ class Policy:
                                          # user's when his agent comes
     token_removed: str = "disconnect"    # noqa: S105 - "disconnect" | "keep", when the smartcard is
 
+    @property
+    def ends_with_token(self) -> bool:
+        return self.token_removed == "disconnect"   # noqa: S105
+
 
 @dataclass(frozen=True)
 class Profile:
