@@ -126,7 +126,7 @@ class AgentExport:
         try:
             body = await self._calls[row.name](*message.body)
         except RoveError as error:
-            return Message.new_error(message, error_name(error.cause.code), error.detail or error.cause.code)
+            return Message.new_error(message, error_name(error.cause.code), error.detail)
         except Exception as error:
             # the place but not the message, which may quote what was typed
             place = "".join(format_tb(error.__traceback__))

@@ -27,8 +27,8 @@ _IDLE = (State.DISCONNECTED.value, State.FAILED.value)
 
 
 class TokenPolicy:
-    """``say`` gets a profile's name and a sentence for the user. ``run`` until cancelled; ``heard`` takes roved's events
-    meanwhile."""
+    """``say`` gets a profile's name and a sentence for the user. ``run`` until cancelled, while ``heard`` takes roved's
+    events."""
 
     def __init__(self, client: VpnClient, cards: Smartcards, say: Callable[[str, str], None], poll: float = POLL
                  ) -> None:

@@ -268,6 +268,7 @@ def test_nobody_is_there_until_the_end(connected: Make) -> None:
 @pytest.mark.parametrize(("cause", "end"), [
     (None, Cause.LOGIN_EXPIRED), (Cause.PROMPT_CANCELLED, Cause.LOGIN_EXPIRED),
     (Cause.PROMPT_UNANSWERED, Cause.LOGIN_EXPIRED), (Cause.CREDENTIAL_UNUSABLE, Cause.LOGIN_EXPIRED),
+    (Cause.TOKEN_MISSING, Cause.LOGIN_EXPIRED), (Cause.PIN_LOCKED, Cause.LOGIN_EXPIRED),
     (Cause.NAME_NOT_FOUND, Cause.LIFETIME_EXPIRED)])
 @pytest.mark.parametrize("whose", ["policy", "gateway"])
 def test_what_the_user_withholds_logs_him_out_in_the_end(connected: Make, cause: Cause | None, end: Cause, whose: str

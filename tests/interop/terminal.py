@@ -1,9 +1,11 @@
 """``rove agent`` on a terminal that the test types on."""
 
+import contextlib
 import os
 import pty
 import select
 import time
+from collections.abc import Mapping
 
 from tests.lab.accounts import ACCOUNTS
 from tests.lab.lab import Lab
@@ -14,15 +16,16 @@ USER = ACCOUNTS["rovetest1"]
 
 
 class Terminal:
-    """``rove agent`` with a controlling terminal of its own."""
+    """``rove agent``, or another command, with a controlling terminal of its own."""
 
-    def __init__(self, lab: Lab) -> None:
+    def __init__(self, lab: Lab, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         self._fd, follower = pty.openpty()
         try:
             # not a leader yet, so that setsid itself becomes the program
-            self.process = start(["setsid", "--ctty", *lab.host.enter(*ROVE, "agent", account=USER, folder="/")],
+            self.process = start(["setsid", "--ctty", *lab.host.enter(*ROVE, *(arguments or ("agent",)), account=USER,
+                                                                      folder="/")],
                                  stdin=follower, stdout=follower, stderr=follower, start_new_session=False,
-                                 env=lab.host.environment(USER))
+                                 env=lab.host.environment(USER) | dict(env or {}))
         finally:
             os.close(follower)
         self.said = ""
@@ -36,8 +39,14 @@ class Terminal:
 
     def look(self) -> None:
         """What it has said by now."""
-        while select.select([self._fd], [], [], 0)[0]:
-            self.said += os.read(self._fd, 4096).decode()
+        with contextlib.suppress(OSError):      # EIO: it has ended
+            while select.select([self._fd], [], [], 0)[0]:
+                self.said += os.read(self._fd, 4096).decode()
+
+    def new(self, words: str, timeout: float = 10) -> None:
+        """As ``wait``, for what has not been said yet; what came before is forgotten."""
+        self.said = ""
+        self.wait(words, timeout)
 
     def type(self, line: str) -> None:
         os.write(self._fd, f"{line}\n".encode())

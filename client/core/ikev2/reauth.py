@@ -18,9 +18,11 @@ GRACE = 300.0            # s that we count on where nobody sets an end
 # An unauthenticated answer, which anybody can forge: with settings that have worked it says little (RFC 7296 §2.21.1).
 FORGEABLE = frozenset({Cause.NO_COMMON_PROPOSAL, Cause.PROTOCOL_ERROR})
 # Nothing was tried that a gateway or a card counts.
-UNANSWERED = frozenset({Cause.NO_AGENT, Cause.PROMPT_UNANSWERED})
+UNANSWERED = frozenset({Cause.NO_AGENT, Cause.PROMPT_UNANSWERED, Cause.TOKEN_MISSING, Cause.TOKEN_OTHER,
+                        Cause.TOKEN_SILENT})
 # The user has not given what it takes: when the time is over he is logged out, and not asked once more.
-WITHHELD = UNANSWERED | {Cause.PROMPT_CANCELLED, Cause.CREDENTIAL_UNUSABLE}
+WITHHELD = UNANSWERED | {Cause.PROMPT_CANCELLED, Cause.CREDENTIAL_UNUSABLE, Cause.TOKEN_REMOVED, Cause.PIN_WRONG,
+                         Cause.PIN_LOCKED}
 CLOSE_TO_THE_END = 5.0   # s: gateways count in whole seconds, and round
 
 

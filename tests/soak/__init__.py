@@ -1,0 +1,1 @@
+"""Long runs, each a command; a short form of each is among the interop tests."""
