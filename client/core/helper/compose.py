@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 from dbus_fast import BusType, Message, NameFlag, RequestNameReply
 from dbus_fast.aio import MessageBus
@@ -19,6 +20,7 @@ from client.core.helper.owner import Owner
 from client.core.helper.protocols import ManagerFactory
 from client.core.helper.service import Service
 from client.core.helper.sessions import Sessions
+from client.core.helper.standing import Standing
 from client.core.helper.starter import Starter
 from client.core.helper.store import ProfileStore
 from client.model.state import rfc3339
@@ -37,16 +39,17 @@ async def connect_bus() -> MessageBus:
 class Roved:
     """``start``, ``open`` once the host is clean, ``stop``."""
 
-    def __init__(self, bus: MessageBus, manager_factory: ManagerFactory, config_dir: Path, state_dir: Path) -> None:
+    def __init__(self, bus: MessageBus, manager_factory: ManagerFactory, config_dir: Path, state_dir: Path,
+                 run_dir: Path) -> None:
         self._bus = bus
         self._log = LogBook(time.time)
         self._subscribers = Subscribers(bus)
         self._log.on_line = self._subscribers.publish_line
-        self._manager = manager_factory(self._log, self._subscribers.publish)
+        self._manager = manager_factory(self._log, self._event)
         self._sessions = Sessions(bus, self._user_left, self._manager.prepare_for_sleep)
         self._agents = AgentRegistry(bus, self._sessions.is_active)
         credentials = CredentialStore(state_dir)
-        self._starter = Starter(self._manager, self._agents, credentials, self._log)
+        self._starter = Starter(self._manager, self._agents, credentials, self._log, Standing(run_dir))
         self._methods = Methods(self._manager, ProfileStore(state_dir, config_dir), credentials, self._starter,
                                 self._agents, self._subscribers, self._log, rfc3339(time.time()))
         self._service = Service(bus, Authority(bus), self._methods.handlers(), self._name_gone, self._signal)
@@ -81,6 +84,11 @@ class Roved:
 
     def _signal(self, message: Message) -> None:
         self._sessions.handle_signal(message)
+
+    def _event(self, owner: Owner, document: dict[str, Any]) -> None:
+        self._subscribers.publish(owner, document)
+        if document.get("kind") == "error" and document.get("final"):
+            self._starter.failed(owner, document["connection"])
 
     def _user_left(self, uid: int) -> None:
         """A user's tunnels end with the last session; the machine's stay."""

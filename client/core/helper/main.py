@@ -85,7 +85,8 @@ async def _serve(manager_factory: ManagerFactory, clean_up: CleanUp) -> int:
     except (OSError, ValueError, EOFError) as error:       # dbus-fast's own errors are ValueErrors
         _logger.error("the system bus cannot be reached: %s", error)
         return 1
-    roved = Roved(bus, manager_factory, _directory("CONFIG", "/etc/rove"), _directory("STATE", "/var/lib/rove"))
+    roved = Roved(bus, manager_factory, _directory("CONFIG", "/etc/rove"), _directory("STATE", "/var/lib/rove"),
+                  _directory("RUN", "/run/rove"))
     if not await roved.start():
         _logger.error("%s is taken: another roved is running", BUS_NAME)
         bus.disconnect()

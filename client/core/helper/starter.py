@@ -9,6 +9,7 @@ from client.core.helper.credentials import CredentialStore
 from client.core.helper.log import LogBook
 from client.core.helper.owner import SYSTEM, Owner
 from client.core.helper.protocols import ConnectionManager
+from client.core.helper.standing import Standing
 from client.core.helper.store import Stored
 from client.model.cause import Cause, RoveError
 
@@ -21,12 +22,13 @@ _STAYING = ("agent", "tray")      # kinds of agents that come with a session; on
 class Starter:
     """A system profile with stored credentials is served by roved itself, whoever begins it."""
 
-    def __init__(self, manager: ConnectionManager, agents: AgentRegistry, credentials: CredentialStore, log: LogBook
-                 ) -> None:
+    def __init__(self, manager: ConnectionManager, agents: AgentRegistry, credentials: CredentialStore, log: LogBook,
+                 standing: Standing) -> None:
         self._manager = manager
         self._agents = agents
         self._credentials = credentials
         self._log = log
+        self._standing = standing
         self._left: set[tuple[Owner, str]] = set()      # ended by hand: not begun by ourselves until begun by hand
         self._system: SystemAgent | None = None
 
@@ -44,21 +46,30 @@ class Starter:
             agent = AgentSession(self._agents, uid, sender, stored.name, stored.text)
         await self._manager.connect(stored.owner, stored.profile, agent, deadline)
         self._left.discard((stored.owner, stored.name))
+        self._standing.add(stored.owner, stored.name, uid)
 
     def left(self, owner: Owner, name: str) -> None:
         """Somebody has ended it."""
         self._left.add((owner, name))
+        self._standing.remove(owner, name)
+
+    def failed(self, owner: Owner, name: str) -> None:
+        """It has ended for a cause that only a person can mend."""
+        self._standing.remove(owner, name)
 
     def user_left(self, owner: Owner) -> None:
         """With the user's next session all begins anew."""
         self._left = {entry for entry in self._left if entry[0] != owner}
+        self._standing.forget(owner)
 
     async def by_themselves(self, profiles: Iterable[Stored], uid: int | None = None) -> None:
-        """Those that want it: the machine's when roved starts, a user's when an agent that stays has come."""
+        """Those that want it: the machine's when roved starts, a user's when an agent that stays has come; and those
+        that stood when roved was started anew."""
         for stored in profiles:
             # with a smartcard the agent tells, when the card is there
-            wanted = (stored.profile is not None and stored.profile.policy.autoconnect
-                      and not stored.profile.user.on_token)
+            automatic = (stored.profile is not None and stored.profile.policy.autoconnect
+                         and not stored.profile.user.on_token and (stored.owner == SYSTEM) is (uid is None))
+            wanted = automatic or self._standing.stood(stored.owner, stored.name, uid)
             if not wanted or (stored.owner, stored.name) in self._left:
                 continue
             if self._manager.is_active(stored.owner, stored.name):
