@@ -18,8 +18,9 @@ from client.gui.desktop import Desktop
 from client.gui.tray import Tray
 from client.gui.view import notices, retold
 from client.gui.view.details import detail_view, uses_ppk
+from client.gui.view.entries import Command
 from client.gui.view.known import Reach
-from client.gui.view.tray_view import Command, tray_view
+from client.gui.view.tray_view import tray_view
 from client.model.cause import RoveError
 from client.model.state import ErrorState, State, TunnelState
 from client.texts import translated as _
@@ -39,7 +40,7 @@ WANTED = 30.0           # s after a click for which a question may take the focu
 class App(QObject):
     """``prompts.Host`` and ``link.Listener``. ``background``: started with the session, so nobody expects a window."""
 
-    def __init__(self, background: bool, roved_uid: int = 0) -> None:
+    def __init__(self, tray: Tray, background: bool, roved_uid: int = 0) -> None:
         super().__init__()
         self._background = background
         self._roved_uid = roved_uid
@@ -51,7 +52,8 @@ class App(QObject):
         self._prompter: GuiPrompter | None = None
         self._window: MainWindow | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._tray = Tray(self.do, self._menu_opens)
+        self._tray = tray
+        tray.do, tray.on_open = self.do, self._menu_opens
         self._desktop = Desktop(self._opened, self._action, self._host_changed, self._notice_action)
         self._looking = QTimer(self)
         self._looking.setInterval(LOOKING)
@@ -66,16 +68,20 @@ class App(QObject):
     async def run(self, files: list[str], action: str) -> int:
         """Until Quit → the exit code."""
         if not await self._desktop.start():
+            self._tray.remove()
             await self._desktop.hand_over(files, action)
             self._desktop.close()
             return 0
         if action == "quit":
+            self._tray.remove()
             self._desktop.close()
             return 0
         has_host = await self._desktop.has_host()
-        self._tray.register(has_host)
+        if self._tray.registered:
+            self._tray.use_names(has_host)
+        else:
+            self._tray.register(has_host)
         self._show()
-        await asyncio.sleep(0)      # the icon first: what follows loads cryptography
         from client.agent.harden import harden_process
         from client.gui.link import Link
         from client.gui.prompts import GuiPrompter

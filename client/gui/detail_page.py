@@ -23,8 +23,8 @@ from PySide6.QtWidgets import (
 from client.gui import icons
 from client.gui.charts import Throughput, Timeline
 from client.gui.view.details import Badge, Button, DetailView, Note, Section
+from client.gui.view.entries import Command
 from client.gui.view.history import History
-from client.gui.view.tray_view import Command
 from client.gui.widgets import Rows, clear, heading, label, push_button
 from client.model.units import clock
 from client.texts import state_text

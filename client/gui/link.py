@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from client.bus.client import CallFailed, RovedNotRunning, VpnClient, VpnEvent
-from client.gui.view.documents import profile_rows, tunnel_state, tunnel_states
+from client.gui.view.documents import is_active, profile_rows, tunnel_state, tunnel_states
 from client.gui.view.history import History
 from client.gui.view.known import Known, Reach, is_protected
 from client.gui.view.prompt_view import deadline_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 RETRY_FIRST, RETRY_MOST = 1.0, 30.0     # s, doubling: the bus is missing, or polkit said no
+CLEANING = (0.1, 0.2, 0.5, 1.0, 2.0)    # s between the tries to connect while roved cleans up
 OURS = 15.0                             # s for which what happens is the consequence of our own call
 
 
@@ -77,7 +78,18 @@ class Link:
     # --- what people do ---
 
     def connect(self, name: str) -> None:
-        self._do(name, lambda client: client.connect(name))
+        """Right after a failure roved may still be cleaning up, though it has told of the end already."""
+        async def connect(client: VpnClient) -> None:
+            for wait in CLEANING:
+                try:
+                    await client.connect(name)
+                    return
+                except RoveError as error:
+                    if error.cause is not Cause.ALREADY_ACTIVE or is_active(self.known.tunnel(name)):
+                        raise
+                await asyncio.sleep(wait)
+            await client.connect(name)
+        self._do(name, connect)
 
     def disconnect(self, name: str = "") -> None:
         self._do(name, lambda client: client.disconnect(name))

@@ -1,12 +1,14 @@
 """``rove-tray``: the desktop application."""
 
 import argparse
-import asyncio
+import fcntl
+import io
 import os
 import signal
 import sys
 from collections.abc import Sequence
 
+BREATH = 10     # ms
 ACTIONS = ("import", "disconnect", "quit", "open")
 
 
@@ -15,7 +17,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         import PySide6.QtWidgets  # noqa: F401
-        import qasync  # noqa: F401
     except ImportError as error:
         print(f"rove-tray: {error}. Install it with its libraries: pip install 'rove-vpn[gui]'.", file=sys.stderr)
         return 1
@@ -27,27 +28,59 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    import qasync
+    """The icon first: what comes after it takes as long as Qt itself."""
     from PySide6.QtWidgets import QApplication
 
     from client.gui import icons
-    from client.gui.app import App
     from client.gui.translate import use_language
-    # qasync finds PySide6 by what is imported already
+    from client.gui.tray import Tray
     QApplication.setDesktopFileName(icons.APP)
     QApplication.setApplicationName("rove-tray")
     QApplication.setApplicationDisplayName("Rove")
     application = QApplication(sys.argv[:1])
     application.setQuitOnLastWindowClosed(False)
-    use_language()
     icons.use_theme()
+    tray = Tray()
+    lock = _lock()
+    if lock is not None:        # nobody is here before us; if the lock is taken the session bus has to tell
+        tray.register(by_name=False)
+        _breathe()
+    use_language()
+    import asyncio
+    _breathe()
+
+    import qasync
+    _breathe()
+
+    from client.gui.app import App
     loop = qasync.QEventLoop(application)
     asyncio.set_event_loop(loop)
-    app = App(options.background)
+    app = App(tray, options.background)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, app.quit)
     with loop:
         return int(loop.run_until_complete(app.run(options.file, options.action)))
+
+
+def _breathe() -> None:
+    """The panel asks for the icon it was told of, and is answered between two imports."""
+    from PySide6.QtCore import QEventLoop, QTimer
+    inner = QEventLoop()
+    QTimer.singleShot(BREATH, inner.quit)
+    inner.exec()
+
+
+def _lock() -> io.TextIOWrapper | None:
+    """Held until we end; None: another tray of this user has it, or there is no place for it."""
+    folder = os.environ.get("XDG_RUNTIME_DIR", "")
+    if not folder.startswith("/"):
+        return None
+    try:
+        file = open(os.path.join(folder, "rove-tray.lock"), "w")  # noqa: SIM115 - open as long as we run
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return None
+    return file
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from PySide6.QtCore import QEvent, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QKeyEvent
+from PySide6.QtGui import QCloseEvent, QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import (
     QApplication,
     QCheckBox,
@@ -169,7 +169,7 @@ class PromptDialog(QDialog):
             self.come_forward()
 
     def come_forward(self) -> None:
-        self._until_ready = self._sudden = 0.0
+        self.meant()
         self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
         self.show()
         self.raise_()
@@ -188,6 +188,14 @@ class PromptDialog(QDialog):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if not self.too_early:
             super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self.meant()
+        super().mousePressEvent(event)
+
+    def meant(self) -> None:
+        """A click is for us: so are the keys that follow."""
+        self._until_ready = self._sudden = 0.0
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._timer.stop()
@@ -307,6 +315,10 @@ class SecretEdit(QLineEdit):
             event.accept()
             return
         super().keyPressEvent(event)
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        self._dialog.meant()
+        super().mousePressEvent(event)
 
 
 class ChoiceDialog(PromptDialog):

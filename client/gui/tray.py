@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QApplication, QMenu, QStyle, QSystemTrayIcon
 
 from client.gui import icons
-from client.gui.view.tray_view import Command, Entry, TrayView
+from client.gui.view.entries import Command, Entry, TrayView
 
 FRAME = 300     # ms
 NOTHING = TrayView("rove-disconnected", "Rove", ())
@@ -16,14 +16,15 @@ NOTHING = TrayView("rove-disconnected", "Rove", ())
 class Tray(QObject):
     """``do`` runs a command; ``on_open`` is told that the menu is about to show, so that its times are right."""
 
-    def __init__(self, do: Callable[[Command], None], on_open: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._do = do
+        self.do: Callable[[Command], None] = _nothing       # set once the application is loaded
+        self.on_open: Callable[[], None] = _nothing
         self._view = NOTHING
         self._by_name = False
         self._icon: QSystemTrayIcon | None = None
         self._menu = QMenu()
-        self._menu.aboutToShow.connect(on_open)
+        self._menu.aboutToShow.connect(lambda: self.on_open())
         self._shown: tuple[Entry, ...] = ()
         self._frame = 0
         self._timer = QTimer(self)
@@ -35,6 +36,10 @@ class Tray(QObject):
     def available(self) -> bool:
         return QSystemTrayIcon.isSystemTrayAvailable()
 
+    @property
+    def registered(self) -> bool:
+        return self._icon is not None
+
     def register(self, by_name: bool) -> None:
         """(Again.) ``by_name``: there is a StatusNotifier host, else an XEmbed panel at most."""
         self._by_name = by_name
@@ -44,6 +49,11 @@ class Tray(QObject):
         self._icon.activated.connect(self._activated)
         self._icon.setToolTip(self._view.tooltip)
         self._icon.show()
+
+    def use_names(self, by_name: bool) -> None:
+        """It has turned out that there is a StatusNotifier host, or none."""
+        self._by_name = by_name
+        self._draw()
 
     def remove(self) -> None:
         if self._icon is not None:
@@ -113,11 +123,15 @@ class Tray(QObject):
     def _triggered(self) -> None:
         action = self.sender()
         if isinstance(action, QAction) and action.data():
-            self._do(Command(*action.data()))
+            self.do(Command(*action.data()))
 
     def _activated(self, reason: QSystemTrayIcon.ActivationReason) -> None:
         if reason in (QSystemTrayIcon.ActivationReason.Trigger, QSystemTrayIcon.ActivationReason.DoubleClick):
-            self._do(self._activate)
+            self.do(self._activate)
+
+
+def _nothing(*_: object) -> None:
+    """Somebody was quicker than our start."""
 
 
 def _alike(action: QAction, entry: Entry) -> bool:

@@ -23,9 +23,10 @@ from client.gui import icons
 from client.gui.detail_page import DetailPage
 from client.gui.log_page import LogPage
 from client.gui.view.details import DetailView, profile_summary
+from client.gui.view.entries import Command
 from client.gui.view.history import History
 from client.gui.view.known import Known, Reach
-from client.gui.view.tray_view import Command, headline, limited_text, reach_text, state_icon
+from client.gui.view.tray_view import headline, limited_text, reach_text, state_icon
 from client.gui.widgets import heading, label
 from client.model.state import ErrorState
 from client.texts import state_text

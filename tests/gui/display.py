@@ -44,7 +44,8 @@ class Display:
             if not number:
                 raise LabError(f"Xvfb did not start: {self.log('xvfb')}")
             self._env |= {"DISPLAY": f":{number}", "QT_QPA_PLATFORM": "xcb", "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
-                          "NO_AT_BRIDGE": "0"}
+                          "NO_AT_BRIDGE": "0",
+                          "XDG_RUNTIME_DIR": self._env.get("XDG_RUNTIME_DIR", "") or str(self.folder)}
             bus = self._start("session-bus", "dbus-daemon", "--session", "--nofork", "--print-address",
                               stdout=subprocess.PIPE)
             assert bus.stdout is not None

@@ -1,7 +1,8 @@
 """A panel without pixels: StatusNotifierWatcher and host, and a notification server, on the session bus.
 
 ``python -m tests.gui.sni`` reads one JSON command per line and answers each with one line:
-{"do": "props"} | {"do": "menu"} | {"do": "click", "text": …} | {"do": "activate"} | {"do": "notices"} |
+{"do": "registered"} | {"do": "forget"} | {"do": "props"} | {"do": "menu"} | {"do": "click", "text": …} |
+{"do": "activate"} | {"do": "notices"} |
 {"do": "invoke", "id": …, "action": …} | {"do": "leave"} | {"do": "return"}
 """
 
@@ -125,6 +126,9 @@ async def answered(panel: Panel, bus: MessageBus, command: dict[str, Any]) -> An
     match command["do"]:
         case "registered":
             await asyncio.wait_for(panel.registered.wait(), 15)
+            return True
+        case "forget":
+            panel.registered.clear()
             return True
         case "props":
             return await panel.props()

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from client.gui.view.documents import ProfileRow
+from client.gui.view.entries import Command
 from client.gui.view.known import Known, Reach, is_protected
-from client.gui.view.tray_view import ICONS, IDLE, MAX_DIRECT, Command, tray_view
+from client.gui.view.tray_view import ICONS, IDLE, MAX_DIRECT, tray_view
 from client.model.state import PathState, State
 from tests.gui.states import NOW, at, failed, known, tunnel
 

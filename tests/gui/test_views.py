@@ -14,11 +14,11 @@ from client.agent.prompts import PromptKind, Question
 from client.gui.view import notices, retold
 from client.gui.view.details import REMEDIES, detail_view, uses_ppk
 from client.gui.view.documents import ProfileRow, profile_rows, tunnel_state, tunnel_states
+from client.gui.view.entries import Command
 from client.gui.view.history import MAX_SAMPLES, History, Span, stretches
 from client.gui.view.log_view import LogLines
 from client.gui.view.prompt_view import QUESTIONS, WARNINGS, deadline_of, prompt_view, remaining
 from client.gui.view.suites import suite
-from client.gui.view.tray_view import Command
 from client.model.cause import Cause
 from client.model.state import ErrorState, PathState, State, status_document
 from tests.gui.states import NOW, PQ, failed, known, tunnel

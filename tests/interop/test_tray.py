@@ -3,12 +3,14 @@
 Pictures stay in .lab/pictures: look at them.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from client.gui.prompts import GRACE
 from tests.gui.display import Display
 from tests.gui.session import Panel, mute, read_aloud
 from tests.interop.rovetest import imported
@@ -17,8 +19,10 @@ from tests.lab.accounts import ACCOUNTS
 from tests.lab.gateways import PASSWORD
 from tests.lab.lab import Lab
 from tests.lab.measure import wait_until
+from tests.lab.shell import run
 
 USER = ACCOUNTS["rovetest1"]
+REFUSALS = ("This session may look, but not connect", "You may not use the VPN service here")
 PICTURES = Path(__file__).parents[2] / ".lab/pictures"
 
 
@@ -79,8 +83,36 @@ def test_connect_from_the_panel_type_the_password_and_see_each_state(lab: Lab, d
     lab.roved.stop()
     wait_until(there(panel, "The VPN service is not running"), "it says that roved is gone", 10)
     display.picture("gone")
+    lab.host.sessions.open(USER, active=False)
     lab.roved.start()
-    wait_until(there(panel, "Connect work"), "it found roved again", 10)
+    wait_until(lambda: panel.menu[0] in REFUSALS, "it found roved again, and says that this session may not", 15)
+    lab.host.sessions.open(USER)
+    wait_until(lambda: panel.menu[0] == "Connect work", "it may again, and noticed by itself", 20)
     panel("leave")
     panel("return")
     assert panel("registered")          # a panel that was started anew has the icon again
+
+
+def test_a_panel_of_the_old_kind_and_nobodys_keys_are_taken(lab: Lab, display: Display) -> None:
+    """tint2 takes icons by XEmbed. A question that roved has by itself comes up without taking the focus."""
+    imported(lab, "mschap", name="work")
+    display.start("tint2", "tint2", "-c", str(Path(__file__).parents[1] / "gui/tint2rc"))
+    wait_until(lambda: "systray started" in display.log("tint2"), "tint2 is up", 10)
+    bare = display.picture("without").read_bytes()
+    display.tray("--background")
+    wait_until(lambda: display.picture("with").read_bytes() != bare, "the icon is in the panel", 10)
+    display.start("editor", sys.executable, "-m", "tests.gui.editor")
+    display.focus(display.wait_for_window("^Editor$"))
+    display.type("before ")
+    run(*lab.host.enter("dbus-send", "--system", "--print-reply", "--dest=org.rovevpn.Rove1", "/org/rovevpn/Rove1",
+                        "org.rovevpn.Rove1.Connect", "string:work", "double:60", account=USER),
+        env=lab.host.environment(USER))     # not by the tray, but the tray is the only one to ask
+    display.wait_for_window("Password for work")
+    display.type("typed while it came up")
+    assert display.run("xdotool", "getactivewindow", "getwindowname") == "Editor\n"
+    display.picture("focus")
+    wait_until(lambda: "before typed while it came up" in display.log("editor"), "the editor has it all", 5)
+    display.focus(display.wait_for_window("Password for work"))
+    time.sleep(GRACE + 0.3)     # in case it is new enough for keys to be somebody else's
+    display.keys("Escape")
+    display.wait_gone("Password for work")

@@ -6,10 +6,11 @@ from datetime import datetime
 
 from client.gui.view import retold
 from client.gui.view.documents import ProfileRow, is_active
+from client.gui.view.entries import Command
 from client.gui.view.known import Known, is_protected
 from client.gui.view.paths import via
 from client.gui.view.suites import suite
-from client.gui.view.tray_view import Command, headline, state_icon
+from client.gui.view.tray_view import headline, state_icon
 from client.model.state import ChildState, State, TunnelState
 from client.model.units import clock, duration, octets, parse_time
 from client.texts import translated as _

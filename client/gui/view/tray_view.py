@@ -1,10 +1,10 @@
 """Known → what the tray shows: icon, tooltip, menu."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from client.gui.view.documents import is_active
+from client.gui.view.entries import Command, Entry, TrayView
 from client.gui.view.known import Known, Reach, is_protected
 from client.gui.view.paths import via
 from client.model.state import State, TunnelState
@@ -13,7 +13,6 @@ from client.texts import state_text
 from client.texts import translated as _
 
 MAX_DIRECT = 6      # profiles in the menu itself; more inactive ones go into a menu of their own
-ANIMATED = frozenset({"rove-acquiring"})
 
 # state → icon; the first row that fits one of the connections wins: what needs a person comes first
 ICONS = (
@@ -28,35 +27,6 @@ ICONS = (
 )
 IDLE = "rove-disconnected"
 UNREACHABLE = "rove-unavailable"
-
-
-@dataclass(frozen=True)
-class Command:
-    """What an entry or a button does: ``verb`` of a profile. client.gui.commands knows the verbs."""
-
-    verb: str
-    name: str = ""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """Without ``command`` and ``entries`` it only says something; without text it is a line."""
-
-    text: str = ""
-    command: Command | None = None
-    entries: tuple["Entry", ...] = ()
-    icon: str = ""
-
-
-@dataclass(frozen=True)
-class TrayView:
-    icon: str
-    tooltip: str
-    menu: tuple[Entry, ...]
-
-    @property
-    def animated(self) -> bool:
-        return self.icon in ANIMATED
 
 
 def tray_view(known: Known, now: datetime, link_kind: Callable[[str], str] = lambda interface: "") -> TrayView:
