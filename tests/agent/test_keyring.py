@@ -55,15 +55,24 @@ asyncio.run(main())
 UNLOCKED = "printf keyringpw | gnome-keyring-daemon --unlock --components=secrets >/dev/null; "
 
 
+# Nothing is started by being asked for.
+BARE = """<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig><type>session</type><listen>unix:tmpdir=/tmp</listen><auth>EXTERNAL</auth><policy context="default">
+<allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy></busconfig>"""
+
+
 def session(tmp_path: Path, *steps: Any, bus: bool = True, begin: str = UNLOCKED, **env: str) -> list[Any]:
     """What each step answers, in a session whose folders are all below ``tmp_path``."""
+    (tmp_path / "bare.conf").write_text(BARE)
     for name in ("home", "run"):
         (tmp_path / name).mkdir(mode=0o700, exist_ok=True)
     own = {"PATH": os.environ["PATH"], "HOME": str(tmp_path / "home"), "XDG_RUNTIME_DIR": str(tmp_path / "run"),
            "PYTHONPATH": str(Path(__file__).parents[2]), "LANG": "C.UTF-8", **env}
     command = [sys.executable, "-c", PROGRAM, json.dumps(steps)]
     if bus:
-        command = ["dbus-run-session", "--", "sh", "-c", f'{begin}exec "$@"', "sh", *command]
+        bare = [] if begin else [f"--config-file={tmp_path / 'bare.conf'}"]
+        command = ["dbus-run-session", *bare, "--", "sh", "-c", f'{begin}exec "$@"', "sh", *command]
     done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
@@ -112,8 +121,7 @@ def test_no_keyring(tmp_path: Path, bus: bool) -> None:
         f"    def set_password(self, *what):\n        open({str(tmp_path / 'plain')!r}, 'w').write(repr(what))\n"
         "    def get_password(self, *what):\n        return 'plain'\n")
     (answer,) = session(tmp_path, ["put", PSK_PROFILE, "0", SECRET], bus=bus, begin="",
-                        PYTHON_KEYRING_BACKEND="plain.Keyring", PYTHONPATH=f"{Path(__file__).parents[2]}:{tmp_path}",
-                        XDG_DATA_DIRS=str(tmp_path))     # no service file: nothing is activated
+                        PYTHON_KEYRING_BACKEND="plain.Keyring", PYTHONPATH=f"{Path(__file__).parents[2]}:{tmp_path}")
     assert answer == "VaultError: this session has no keyring (Secret Service)"
     assert not (tmp_path / "plain").exists()
     assert not list(tmp_path.rglob("kept/*"))

@@ -70,6 +70,11 @@ class Host:
         return Path(f"/proc/{self._keeper.pid}/root")
 
     @property
+    def bus_pid(self) -> int:
+        """Of the system bus's daemon."""
+        return self._processes[0].pid
+
+    @property
     def sessions(self) -> Sessions:
         return Sessions(self._prefix, self.root if self._keeper else self._folder)
 

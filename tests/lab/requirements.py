@@ -7,7 +7,8 @@ from pathlib import Path
 _PROGRAMS = {
     "/usr/sbin/charon-systemd": "charon-systemd", "swanctl": "strongswan-swanctl", "ip": "iproute2", "nft": "nftables",
     "tcpdump": "tcpdump", "tshark": "tshark", "iperf3": "iperf3", "dbus-daemon": "dbus-daemon", "dbus-send": "dbus-bin",
-    "/usr/lib/polkit-1/polkitd": "polkitd", "nsenter": "util-linux", "setpriv": "util-linux", "unshare": "util-linux",
+    "/usr/lib/polkit-1/polkitd": "polkitd", "gnome-keyring-daemon": "gnome-keyring", "gcore": "gdb",
+    "nsenter": "util-linux", "setpriv": "util-linux", "unshare": "util-linux",
     "Xvfb": "xvfb", "xdotool": "xdotool", "openbox": "openbox", "tint2": "tint2",
     "/usr/libexec/at-spi-bus-launcher": "at-spi2-core",
     "softhsm2-util": "softhsm2", "pkcs11-tool": "opensc", "gcc": "gcc",
