@@ -73,6 +73,9 @@ class RecordingManager:
     def prepare_for_sleep(self, going):
         self.record("sleep", SYSTEM, "", going=going)
 
+    def agent_came(self, uid):
+        self.record("agent came", SYSTEM, "", of=uid)
+
     def states(self, owner):
         return [state for (whose, _), state in self.active.items() if whose == owner]
 

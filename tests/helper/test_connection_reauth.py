@@ -9,6 +9,7 @@ import pytest
 
 from client.core.helper import connection as module
 from client.core.helper.settings import engine_config
+from client.core.ikev2 import reauth
 from client.core.ikev2.constants import NotifyType
 from client.core.ikev2.message import parse_header, parse_plain
 from client.core.ikev2.payloads import Nonce, Notify
@@ -180,4 +181,45 @@ async def test_the_agent_hears_what_became_of_its_secret(rig: Rig) -> None:
     rig.surface.gateway.behaviour.auth_error = 0
     rig.connection.reauthenticate("")
     await rig.until(lambda: len(rig.surface.outcomes) == 3)
+    assert rig.surface.outcomes == [True, False, True]
+
+
+@in_loop
+async def test_an_agent_that_comes_later_is_asked_at_once(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    await rig.connected()
+    with monkeypatch.context() as alone:
+        async def prepare(_self: FakeAgent, reason: str, deadline: float) -> Any:
+            raise RoveError(Cause.NO_AGENT, "")
+        alone.setattr(FakeAgent, "prepare", prepare)
+        rig.connection.reauthenticate("")
+        await rig.until(lambda: rig.connection.state().findings)
+    rig.connection.agent_came()
+    await rig.until(lambda: rig.connection.state().counters.reauths == 1)
+    assert rig.connection.state().findings == ()
+    rig.connection.agent_came()         # nothing is missing now
+    await asyncio.sleep(0.1)
+    assert rig.connection.state().counters.reauths == 1
+
+
+@in_loop
+async def test_a_gateway_that_takes_no_second_ike_sa(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refused beside the one in use; when that one's time is over a login without it works: break before make."""
+    gateway = rig.surface.gateway
+    auth = gateway._auth_round
+
+    def one_only(sa: Any, message: Any, now: float) -> list[Any]:
+        alive = [other for other in gateway._ctx.sas.values() if other is not sa and other.children]
+        gateway.behaviour.auth_error = NotifyType.AUTHENTICATION_FAILED if alive else 0
+        return auth(sa, message, now)
+    monkeypatch.setattr(gateway, "_auth_round", one_only)
+    await rig.connected()
+    rig.connection.reauthenticate("")
+    await rig.until(lambda: rig.connection.state().findings)
+    assert rig.connection.state().state == "connected"
+    engine = rig.connection._engine
+    assert engine is not None
+    engine._set_due(reauth.Due("policy", rig.surface.now(), rig.surface.now() + 0.05, hard=True), rig.surface.now())
+    rig.connection._drive()
+    await rig.until(lambda: rig.surface.states().count("connected") > 1 and "reconnecting" in rig.surface.states())
+    await rig.until(lambda: rig.surface.states()[-1] == "connected")
     assert rig.surface.outcomes == [True, False, True]

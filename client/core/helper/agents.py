@@ -201,7 +201,9 @@ class AgentSession:
                 if waiting:
                     sender = waiting.pop(0)
                     self._asked.add(sender)     # from here ``cancel`` reaches it, also while it prompts
-                    asked[asyncio.ensure_future(self._ask_one(sender, reason, end))] = sender
+                    task = asyncio.ensure_future(self._ask_one(sender, reason, end))
+                    task.add_done_callback(_looked_at)
+                    asked[task] = sender
                 done, _ = await asyncio.wait(asked, timeout=patience if waiting else None,
                                              return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
@@ -286,6 +288,12 @@ class AgentSession:
         if self._bound is None or not self._registry.has(self._bound):
             raise RoveError(Cause.NO_AGENT, "the agent that began this attempt has gone")
         return await self._registry.call(self._bound, method, [self._profile, *arguments], patience)
+
+
+def _looked_at(task: asyncio.Task[Prepared]) -> None:
+    """Of two that answer in the same moment one counts; asyncio complains of errors that nobody has seen."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _prepared(value: dict[str, Any]) -> Prepared:

@@ -90,6 +90,7 @@ class Connection:
         self._jobs: set[asyncio.Task[None]] = set()         # that outlive an attempt
         self._gateways: tuple[str, ...] = ()
         self._next_gateways: tuple[str, ...] = ()           # of an IKE_SA in the making, where they are others
+        self._nobody_there = False                          # to be asked, when it was time to log in again
         self._renewal: asyncio.Task[None] | None = None     # somebody is asked what a new authentication needs
         self._looked_up: tuple[str, ...] = ()               # the profile's gateway, in this attempt
         self._known: tuple[str, ...] = ()                   # the same, when it has let us in last
@@ -208,6 +209,18 @@ class Connection:
         """Log in again now, beside the IKE_SA that is in use; ``sender`` wants it."""
         if self._engine is not None:
             self._agent.prefer(sender)
+            with self._accounted():
+                self._engine.ask_reauthentication(self._around.clock())
+                self._drive()
+
+    @property
+    def asks(self) -> int | None:
+        """Whose agents."""
+        return self._agent.uid
+
+    def agent_came(self) -> None:
+        """Where nobody could be asked to log in again somebody can be now."""
+        if self._engine is not None and self._nobody_there:
             with self._accounted():
                 self._engine.ask_reauthentication(self._around.clock())
                 self._drive()
@@ -453,6 +466,7 @@ class Connection:
 
     def _renew(self, due: ike.ReauthenticationDue) -> None:
         """The last reason counts: what was asked for another one is not needed."""
+        self._nobody_there = False
         if self._renewal is not None:
             self._renewal.cancel()
         self._renewal = self._do(self._prepare_again(due))
@@ -506,6 +520,7 @@ class Connection:
 
     def _reauthentication_failed(self, event: ike.ReauthenticationFailed, offset: float) -> None:
         self._next_gateways = ()
+        self._nobody_there = event.cause is Cause.NO_AGENT
         self._tell_refusal(event.cause)
         text = error_text(event.cause, event.detail)
         self._around.log("warning", f"reauthentication: {event.cause.code}: {text.message}")

@@ -71,6 +71,11 @@ class Manager:
         if entry is not None:
             entry[0].reauthenticate(sender)
 
+    def agent_came(self, uid: int) -> None:
+        for connection, _, _ in self._connections.values():
+            if connection.asks == uid:
+                connection.agent_came()
+
     def _is_alone(self, profile: Profile) -> bool:
         """Has no other connection the same user at the same gateway?"""
         others = [other for connection, _, other in self._connections.values()

@@ -169,6 +169,7 @@ class Methods:
             raise CallError(ErrorType.INVALID_ARGS, f"kind is one of {', '.join(KINDS)}")
         self._agents.register(caller.sender, caller.uid, caller.pid, kind.value)
         if self._starter.stays(kind.value):
+            self._manager.agent_came(caller.uid)
             for owner in (Owner(caller.uid), SYSTEM):
                 await self._starter.by_themselves(await self._in_store(self._store.all, owner), caller.uid)
 

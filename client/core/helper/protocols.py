@@ -43,6 +43,9 @@ class ConnectionManager(Protocol):
     def prepare_for_sleep(self, going: bool, /) -> None:
         """The machine goes to sleep, or (False) is awake again; also before ``start``."""
 
+    def agent_came(self, uid: int) -> None:
+        """This user has an agent that stays: what nobody could be asked for is asked now."""
+
     def states(self, owner: Owner) -> list[TunnelState]:
         """The connections of this owner that were started, also failed ones, in no particular order."""
 
