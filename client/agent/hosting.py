@@ -25,7 +25,8 @@ async def hosted(client: VpnClient, kind: str, prompter: "Prompter", on_notice: 
     from client.agent.export import AgentExport
     from client.agent.keyring import KeyringVault
     from client.agent.service import AgentService
-    service = AgentService(prompter, vault=KeyringVault(), smartcards=smartcards, on_notice=on_notice,
+    from client.agent.smartcard import Smartcards
+    service = AgentService(prompter, vault=KeyringVault(), smartcards=smartcards or Smartcards(), on_notice=on_notice,
                            on_finding=on_finding)
     export = AgentExport(client.bus, service, roved_uid)
     try:

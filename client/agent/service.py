@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from client.agent.attempt import (
     MAX_PPK_VALUES,
@@ -31,13 +32,15 @@ from client.agent.held import HeldSecrets
 from client.agent.keys import Credential, load_credential
 from client.agent.limits import check_ppk_request, check_psk_request, check_signature_request
 from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp, Serial
-from client.agent.smartcard import Smartcards
 from client.agent.stored import StoredSecrets
 from client.agent.vault import KEPT_KINDS, PASSPHRASE, NoVault, Vault
 from client.core.eap.peer import EapPeer, EapResult
 from client.core.ikev2 import auth
 from client.model.cause import Cause, Finding, RoveError
 from client.model.profile import Profile, ProfileError, parse_profile
+
+if TYPE_CHECKING:
+    from client.agent.smartcard import Smartcards
 
 REASONS = ("connect", "reconnect", "reauth")
 MAX_DEADLINE = 600.0
@@ -62,16 +65,17 @@ class AgentService:
 
     ``credential_path(profile, file)`` finds the user's files; ``on_notice(profile, words)`` gets a gateway's
     words, ``on_finding(profile, finding)`` what is worth telling about a credential. ``vault``: what was kept is not
-    asked for. ``smartcards``: those of this process, of which there must be one only.
+    asked for. ``smartcards``: those of this process, of which there must be one only; None where no module may be
+    loaded, as in roved.
     """
 
     def __init__(self, prompter: Prompter, *, credential_path: Callable[[str, str], Path] = stored_file,
-                 vault: Vault | None = None, smartcards: Smartcards | None = None,
+                 vault: Vault | None = None, smartcards: "Smartcards | None" = None,
                  on_notice: Callable[[str, str], None] | None = None,
                  on_finding: Callable[[str, Finding], None] | None = None,
                  clock: Callable[[], float] = time.monotonic, random: Callable[[int], bytes] = os.urandom) -> None:
         self._prompter = Serial(prompter)
-        self._smartcards = smartcards or Smartcards()
+        self._smartcards = smartcards
         self._credential_path = credential_path
         self._on_notice = on_notice or (lambda profile, words: None)
         self._on_finding = on_finding or (lambda profile, finding: None)
@@ -207,7 +211,8 @@ class AgentService:
     async def settle(self) -> None:
         """What was to be kept or removed is, and smartcards are logged out."""
         await self._stored.settle()
-        await self._smartcards.settled()
+        if self._smartcards is not None:
+            await self._smartcards.settled()
 
     async def cancel(self, name: str) -> None:
         """The end of the connection or of the prompt: nothing of it is kept."""
@@ -294,6 +299,8 @@ class AgentService:
     async def _load(self, attempt: Attempt, until: float) -> None:
         profile = attempt.profile
         if profile.user.on_token:
+            if self._smartcards is None:
+                raise RoveError(Cause.NO_AGENT, "smartcards are for the user's own session")
             if attempt.credential is None:
                 attempt.credential = await self._smartcards.credential(profile, self._prompter, until)
             return

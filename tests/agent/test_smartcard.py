@@ -510,6 +510,21 @@ def test_from_prepare_to_the_log_out_that_the_outcome_brings(card: Card) -> None
     assert card.log == ["right", "logout"] * 2
 
 
+def test_where_no_module_may_be_loaded_there_are_no_smartcards(card: Card) -> None:
+    """roved hosts this code for system profiles, and root loads nothing that a profile names."""
+    import subprocess
+    import sys
+
+    import tomlkit
+
+    async def scenario(_: Smartcards) -> None:
+        with fails(Cause.NO_AGENT):
+            await AgentService(Person()).prepare("work", tomlkit.dumps(tree(ALICE)), "connect", 5.0)
+    run(scenario)
+    loads = "import sys, client.core.helper.system_agent; print([m for m in sys.modules if 'pkcs11' in m])"
+    assert subprocess.check_output([sys.executable, "-c", loads], text=True) == "['client.model.pkcs11_uri']\n"
+
+
 def test_an_unanswered_prompt_is_taken_away(card: Card) -> None:
     import tomlkit
 
