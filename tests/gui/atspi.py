@@ -1,4 +1,5 @@
-"""What a screen reader reads: ``/usr/bin/python3 atspi.py [TITLE]`` prints the tree of Rove's windows as JSON.
+"""What a screen reader reads: ``/usr/bin/python3 atspi.py TITLE`` prints a window's tree as JSON;
+with the name of a button it is pressed.
 
 Runs in Debian's Python, which has GObject introspection; it imports nothing of ours.
 """
@@ -35,15 +36,37 @@ def windows():
                 yield application.get_child_at_index(number)
 
 
-def main(title):
+def press(accessible, name):
+    """Does what a press of this button does, as assistive software does it."""
+    if accessible.get_name() == name and accessible.get_role_name() in ("push button", "button", "page tab"):
+        states = accessible.get_state_set()
+        if states.contains(Atspi.StateType.SHOWING) and states.contains(Atspi.StateType.ENABLED):
+            # Qt's page tabs have Press, its buttons too
+            for index in range(accessible.get_n_actions()):
+                if accessible.get_action_name(index) == "Press":
+                    return accessible.do_action(index)
+    return any(press(child, name) for index in range(accessible.get_child_count())
+               if (child := accessible.get_child_at_index(index)) is not None)
+
+
+def main(title, name=""):
     Atspi.init()
     found = []
     for _ in range(40):
-        found = [node(window) for window in windows() if window is not None and title in (window.get_name() or "")]
-        if any(window["showing"] for window in found):
-            break
+        there = [window for window in windows() if window is not None and title in (window.get_name() or "")]
+        if name:
+            if any(press(window, name) for window in there):
+                return 0
+        else:
+            found = [node(window) for window in there]
+            if any(window["showing"] for window in found):
+                break
         time.sleep(0.1)
+    if name:
+        print(f"there is no button {name!r} that can be pressed", file=sys.stderr)
+        return 1
     print(json.dumps([window for window in found if window["showing"]]))
+    return 0
 
 
-main(sys.argv[1] if len(sys.argv) > 1 else "")
+sys.exit(main(*sys.argv[1:]))

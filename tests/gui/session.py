@@ -55,6 +55,11 @@ def read_aloud(display: Display, title: str) -> list[dict[str, Any]]:
     return [node for window in windows for node in walk(window)]
 
 
+def press(display: Display, title: str, button: str) -> None:
+    """By AT-SPI. Raises LabError where it is not there, or not enabled."""
+    display.run("/usr/bin/python3", ATSPI, title, button)
+
+
 def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in node["children"]:

@@ -4,6 +4,7 @@ Pictures stay in .lab/pictures: look at them.
 """
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,14 +13,17 @@ import pytest
 
 from client.gui.prompts import GRACE
 from tests.gui.display import Display
-from tests.gui.session import Panel, mute, read_aloud
-from tests.interop.rovetest import imported
+from tests.gui.session import Panel, mute, press, read_aloud
+from tests.interop.renewal import no_loss
+from tests.interop.rovetest import imported, status
 from tests.lab import plan
 from tests.lab.accounts import ACCOUNTS
 from tests.lab.gateways import PASSWORD
 from tests.lab.lab import Lab
 from tests.lab.measure import wait_until
 from tests.lab.shell import run
+from tests.lab.smartcard import PIN
+from tests.soak.smartcard import new_card
 
 USER = ACCOUNTS["rovetest1"]
 REFUSALS = ("This session may look, but not connect", "You may not use the VPN service here")
@@ -116,3 +120,63 @@ def test_a_panel_of_the_old_kind_and_nobodys_keys_are_taken(lab: Lab, display: D
     time.sleep(GRACE + 0.3)     # in case it is new enough for keys to be somebody else's
     display.keys("Escape")
     display.wait_gone("Password for work")
+
+
+def test_a_smartcard_from_insertion_to_removal(lab: Lab, display: Display) -> None:
+    """Token in, PIN, connected; another log-in under traffic; a wrong PIN, the final try, cancelled; token pulled."""
+    with tempfile.TemporaryDirectory(prefix="rove-card-") as folder:
+        card = new_card(Path(folder))
+        user = {"auth": "smartcard", "certificate": "pkcs11:object=client-rsa", "key": ""}
+        done = lab.rove("import", str(lab.profile("cert", name="work", user=user)))
+        assert done.returncode == 0, done.stderr
+        panel = Panel(display)
+        display.tray("--background", env=card.environment)
+        assert panel("registered")
+        wait_until(there(panel, "Connect work"), "the menu has the profile", 10)
+        panel.click("Connect work")
+        answer(display, PIN)
+        wait_until(there(panel, "work: connected"), "it is connected", 15)
+        panel.click("Open Rove")
+        display.wait_for_window("^Rove$")
+
+        with no_loss(lab):
+            press(display, "Rove", "Log in again now")
+            answer(display, PIN)
+            wait_until(lambda: status(lab, "work")["counters"]["reauths"] == 1, "it has logged in again", 15)
+
+        card.tries(2)
+        press(display, "Rove", "Log in again now")
+        answer(display, "654321")
+        dialog = display.wait_for_window("PIN for work")
+        wait_until(lambda: any("This is the last try" in node["name"] for node in read_aloud(display, "PIN for work")),
+                   "the final try is announced", 10)
+        nodes = read_aloud(display, "PIN for work")
+        assert mute(nodes) == []
+        assert any("That PIN was wrong." in node["name"] for node in nodes)
+        display.picture("final-try")
+        display.focus(dialog)
+        display.keys("Escape")
+        display.wait_gone("PIN for work")
+        wait_until(lambda: status(lab, "work")["findings"], "the cancelled log-in is a finding", 10)
+        assert lab.ping("client", plan.CORP_HOST)       # the tunnel goes on until its deadline
+        time.sleep(1.2)
+        display.picture("cancelled")
+        assert card.log.count("wrong") == 1
+
+        card.turn_on("absent")
+        wait_until(there(panel, "Connect work"), "the card is pulled: disconnected", 10)
+        assert lab.gateway.sas() == []
+        assert PIN not in display.log("tray")
+
+
+def answer(display: Display, secret: str) -> None:
+    """Into the dialog for the PIN, which goes away by that."""
+    window = display.wait_for_window("PIN for work")
+    display.focus(window)
+    time.sleep(GRACE + 0.3)
+    display.type(secret)
+    display.keys("Return")
+    until = time.monotonic() + 5
+    while window in display.windows("PIN for work"):
+        assert time.monotonic() < until, "the answer was not taken"
+        time.sleep(0.1)

@@ -10,8 +10,10 @@ from functools import cache
 
 from client import texts
 from client.model.cause import Cause
+from client.model.units import parse_time
 from client.texts import translated as _
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 _FIELD = re.compile(r"\\\{(\w+)\\\}")
 
 
@@ -70,7 +72,9 @@ def _retold(message: str, templates: Sequence[str]) -> str:
 
 
 def _inner(text: str) -> str:
-    """A finding may quote a cause's sentence."""
+    """A finding may quote a cause's sentence, or a time, which people read in their own zone."""
+    if _TIME.fullmatch(text) and (when := parse_time(text)):
+        return when.astimezone().strftime("%Y-%m-%d %H:%M")
     for row in texts.CAUSES.values():
         if text == row.sentence:
             return _(row.sentence)
