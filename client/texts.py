@@ -146,6 +146,9 @@ CAUSES: dict[Cause, CauseText] = {
     Cause.PIN_LOCKED: CauseText(
         _("The PIN of the smartcard is locked."),
         _("Unlock it with its PUK and the tool of whoever issued the smartcard, or ask them.")),
+    Cause.TLS_ENGINE_MISSING: CauseText(
+        _("This installation lacks the TLS engine that EAP-TLS, TTLS and PEAP need."),
+        _("Install Rust (cargo) and install Rove again, or use a package that has the engine.")),
     Cause.NO_NETWORK: CauseText(
         _("There is no network."), _("Connect to Wi-Fi, cable or mobile data first.")),
     Cause.NAME_NOT_FOUND: CauseText(

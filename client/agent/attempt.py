@@ -6,12 +6,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from client.agent.conversations import conversation
+from client.agent.conversations import conversation, outer_identity
 from client.agent.keys import Credential, SoftwareSigner
+from client.agent.tls_keys import tls_credential
 from client.agent.vault import PASSPHRASE
 from client.core.eap.mschapv2 import MsChapV2
 from client.core.eap.packet import EapCode
 from client.core.eap.peer import EapPeer
+from client.core.eap.tls_method import TlsCredential
 from client.model.cause import Cause, RoveError
 from client.model.profile import Profile
 
@@ -58,7 +60,8 @@ class Attempt:
             if each.auth == "psk":
                 psk_octets(self.secrets[index])
             elif each.auth.startswith("eap-"):
-                self.eaps.append((index, conversation(each, self.secrets.get(index, ""), random)))
+                tls = TlsCredential() if self.credential is None else tls_credential(self.credential)
+                self.eaps.append((index, conversation(each, self.secrets.get(index, ""), random, tls)))
         if self.profile.ike.ppk:
             psk_octets(self.secrets[PPK], "post-quantum key")
 
@@ -83,7 +86,7 @@ class Attempt:
     @property
     def eap_identity(self) -> str:
         """What answers EAP-Identity in every round, empty where that depends."""
-        names = {each.identity for each in self.profile.user.rounds if each.auth.startswith("eap-")}
+        names = {outer_identity(each) for each in self.profile.user.rounds if each.auth.startswith("eap-")}
         return names.pop() if len(names) == 1 else ""
 
     def eap_accepted(self) -> None:

@@ -1,11 +1,15 @@
 """What an EAP method asks in the middle of its conversation, answered by the user or from what he has given before."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 
 from client.agent.attempt import Attempt
 from client.agent.prompts import PromptKind, Question, SecretUsedUp
-from client.core.eap.questions import Answer, Wanted
+from client.agent.tls_keys import signature_of
+from client.core.eap.questions import Answer, ServerToJudge, SignatureNeeded, Wanted
 from client.core.eap.questions import Question as MethodsQuestion
+from client.core.pki.server import verify_server
+from client.model.cause import Cause, RoveError
 
 Secret = Callable[[Attempt, int | str, PromptKind, str], Awaitable[str]]
 Ask = Callable[[Attempt, int | str, Question], Awaitable[str]]
@@ -13,6 +17,11 @@ Ask = Callable[[Attempt, int | str, Question], Awaitable[str]]
 
 async def answer_for(secret: Secret, ask: Ask, attempt: Attempt, index: int, question: MethodsQuestion) -> Answer:
     """``secret`` gives what was kept or asks, ``ask`` always asks; both raise PromptCancelled."""
+    if isinstance(question, ServerToJudge):
+        verify_server(question.certificates, attempt.profile, datetime.now(UTC))
+        return True
+    if isinstance(question, SignatureNeeded):
+        return await _sign(attempt, question)
     match question.kind:
         case Wanted.PASSWORD:
             return await _password(secret, ask, attempt, index, question.words)
@@ -21,6 +30,14 @@ async def answer_for(secret: Secret, ask: Ask, attempt: Attempt, index: int, que
             return await ask(attempt, index, _question(attempt, PromptKind.CHALLENGE, "Answer", question.words))
         case Wanted.NEW_PASSWORD:
             return await _new_password(ask, attempt, index, question.words)
+
+
+async def _sign(attempt: Attempt, question: SignatureNeeded) -> bytes:
+    """The proof of the user's key in a TLS handshake that our own engine runs, with a server that was found good."""
+    credential = attempt.credential
+    if credential is None:
+        raise RoveError(Cause.CREDENTIAL_UNUSABLE, "there is no certificate")
+    return await credential.signer.sign(signature_of(question.scheme), question.octets)
 
 
 async def _password(secret: Secret, ask: Ask, attempt: Attempt, index: int, words: str) -> str:

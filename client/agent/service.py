@@ -37,7 +37,7 @@ from client.agent.vault import KEPT_KINDS, PASSPHRASE, NoVault, Vault
 from client.core.eap.peer import EapPeer, EapResult
 from client.core.ikev2 import auth
 from client.model.cause import Cause, Finding, RoveError
-from client.model.profile import Profile, ProfileError, parse_profile
+from client.model.profile import CERTIFICATE_METHODS, Profile, ProfileError, parse_profile
 
 if TYPE_CHECKING:
     from client.agent.smartcard import Smartcards
@@ -259,8 +259,9 @@ class AgentService:
         profile = attempt.profile
         try:
             for index, each in enumerate(profile.user.rounds):
-                if each.auth == "certificate":
-                    await self._load(attempt, until)
+                if each.auth in CERTIFICATE_METHODS:
+                    if attempt.credential is None:
+                        await self._load(attempt, until)
                 elif index not in attempt.secrets and (each.auth == "psk" or needs_password(each.auth)):
                     kind, what = ((PromptKind.PSK, "Pre-shared key") if each.auth == "psk"
                                   else (PromptKind.PASSWORD, f"Password of {each.identity}"))

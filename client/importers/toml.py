@@ -100,21 +100,37 @@ def _depth(value: Any) -> int:
 
 
 def _trust(tree: Mapping[str, Any], folder: Path | None, problems: list[str]) -> dict[tuple[str, ...], Any]:
-    gateway = tree.get("gateway")
-    trust = gateway.get("trust", "system") if isinstance(gateway, dict) else "system"
+    """Of the gateway and of the authentication server."""
+    changes: dict[tuple[str, ...], Any] = {}
+    gateway, user = tree.get("gateway"), tree.get("user")
+    found = _authorities(gateway, "gateway.trust", ("system", "eap"), folder, problems)
+    if found is not None:
+        changes["gateway", "trust"] = found
+    aaa = user.get("aaa") if isinstance(user, dict) else None
+    found = _authorities(aaa, "user.aaa: trust", ("system", "gateway"), folder, problems)
+    if found is not None:
+        changes["user", "aaa"] = {**aaa, "trust": found}     # type: ignore[dict-item] # a table, as it has a trust
+    return changes
+
+
+def _authorities(table: Any, key: str, words: tuple[str, ...], folder: Path | None, problems: list[str]
+                 ) -> list[str] | None:
+    """The certificates that its ``trust`` names; None: nothing to copy in (one of ``words``), or check_tree says what
+    is wrong."""
+    trust = table.get("trust", "system") if isinstance(table, dict) else "system"
     items = [trust] if isinstance(trust, str) else trust
-    if trust in ("system", "eap") or not isinstance(items, list) or not all(isinstance(item, str) for item in items):
-        return {}       # nothing to copy in, or check_tree says what is wrong
+    if trust in words or not isinstance(items, list) or not all(isinstance(item, str) for item in items):
+        return None
     found: list[str] = []
     for item in items:
         try:
             if "-----BEGIN" in item:
-                found += certificates(item.encode(), "gateway.trust")
+                found += certificates(item.encode(), key)
             else:
-                found += certificates(_read(item, folder, "gateway.trust"), f"gateway.trust: {item}")
+                found += certificates(_read(item, folder, key), f"{key}: {item}")
         except ImportFailed as error:
             problems += error.problems
-    return {("gateway", "trust"): list(dict.fromkeys(found))}
+    return list(dict.fromkeys(found))
 
 
 def _credentials(tree: Mapping[str, Any], folder: Path | None, changes: dict[tuple[str, ...], Any],

@@ -66,6 +66,7 @@ class Cause(Enum):
     TOKEN_SILENT           = ("token-silent", Stage.PREPARE, Retry.AFTER_USER, ExitCode.PIN_BLOCKED_OR_TOKEN_MISSING)
     PIN_WRONG              = ("pin-wrong", Stage.PREPARE, Retry.AFTER_USER, ExitCode.USER_NOT_AUTHENTICATED)
     PIN_LOCKED             = ("pin-locked", Stage.PREPARE, Retry.AFTER_USER, ExitCode.PIN_BLOCKED_OR_TOKEN_MISSING)
+    TLS_ENGINE_MISSING     = ("tls-engine-missing", Stage.PREPARE, Retry.NEVER, ExitCode.ERROR)
     NO_NETWORK             = ("no-network", Stage.REACH, Retry.BACK_OFF, ExitCode.NO_NETWORK)
     NAME_NOT_FOUND         = ("name-not-found", Stage.RESOLVE, Retry.BACK_OFF, ExitCode.FAILED)
     GATEWAY_SILENT         = ("gateway-silent", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)

@@ -19,14 +19,16 @@ VERSION = 1
 MAX_BYTES = 256 * 1024
 MAX_CHILDREN = 16        # CHILD_SAs of one profile
 MAX_DOTS = 512           # in one line: tomllib needs time and memory with the square of a dotted key's parts
-AUTH_METHODS = ("psk", "certificate", "smartcard", "eap-mschapv2", "eap-md5", "eap-gtc")
+AUTH_METHODS = ("psk", "certificate", "smartcard", "eap-mschapv2", "eap-md5", "eap-gtc", "eap-tls",
+                *(f"eap-ttls/{inner}" for inner in ("mschapv2", "pap", "gtc", "md5")),
+                *(f"eap-peap/{inner}" for inner in ("mschapv2", "gtc")))
+CERTIFICATE_METHODS = ("certificate", "eap-tls")     # of a Round: those that need the user's certificate
 MAX_ROUNDS = 4           # authentications one after the other (RFC 4739)
 _ONCE = ("psk", "certificate", "smartcard")      # a profile has one key and one certificate
 # EAP methods that prove the gateway as well as the user, make a key, and give nobody who plays the gateway the means to
 # guess a password (RFC 5998 §4): by these alone a gateway may prove itself.
+EAP_ONLY_METHODS = ("eap-tls", "eap-ttls", "eap-peap")
 KEYLESS_METHODS = ("eap-md5", "eap-gtc")    # these make no key: they prove the user, and nothing of the gateway
-EAP_ONLY_METHODS = ("eap-tls", "eap-ttls")
-_LATER_AUTH = ("eap-tls",)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@-]{0,63}")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _DURATION = re.compile(r"(\d{1,7})(s|m|h|d)")
@@ -73,11 +75,20 @@ class CertificateRule:
 
 
 @dataclass(frozen=True)
+class Aaa:
+    """The authentication server that EAP-TLS, TTLS and PEAP must meet."""
+
+    trust: str | tuple[str, ...] = "gateway"    # as gateway.trust and pin; "system", or PEM texts
+    server_name: str = ""                       # empty: gateway.identity
+
+
+@dataclass(frozen=True)
 class User:
     rounds: tuple[Round, ...]            # 1 to MAX_ROUNDS
     certificate: str                     # a path for the front end, which roved never opens, or a PKCS#11 URI
     key: str
     rule: CertificateRule | None = None  # instead of ``certificate``
+    aaa: Aaa = Aaa()
 
     @property
     def on_token(self) -> bool:
@@ -196,7 +207,7 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
         if each.auth != "certificate" and not each.identity:
             raise ProfileError(f"user.identity is missing: auth = \"{each.auth}\" needs the user's name")
     if gateway.trust == "eap" and user.rounds[0].auth.split("/")[0] not in EAP_ONLY_METHODS:
-        raise ProfileError(f"gateway.trust: \"eap\" is for {' and '.join(EAP_ONLY_METHODS)} alone; with "
+        raise ProfileError(f"gateway.trust: \"eap\" is for {', '.join(EAP_ONLY_METHODS)} alone; with "
                            f"{user.rounds[0].auth} whoever plays the gateway could guess the password or learn it")
     only_psk = all(each.auth == "psk" for each in user.rounds)
     values["ike.renew"] = values["ike.renew"] or ("rekey" if only_psk else "reauth")
@@ -219,9 +230,12 @@ def _user(values: Mapping[str, Any]) -> User:
     rule = given if isinstance(given, CertificateRule) else CertificateRule() if smartcard and not given else None
     rounds = _rounds({**values, "user.auth": tuple("certificate" if auth == "smartcard" else auth
                                                    for auth in values["user.auth"])})
-    user = User(rounds, "" if rule is not None else given, values["user.key"], rule)
-    if user.has("certificate") and not (user.certificate or user.on_token):
-        raise ProfileError("user.certificate is missing: auth = \"certificate\" needs a PKCS#12 or PEM file")
+    user = User(rounds, "" if rule is not None else given, values["user.key"], rule, values["user.aaa"])
+    for each in rounds:
+        if each.auth in CERTIFICATE_METHODS and not (user.certificate or user.on_token):
+            raise ProfileError(f"user.certificate is missing: auth = \"{each.auth}\" needs a PKCS#12 or PEM file")
+    if user.aaa != Aaa() and not any(each.auth.startswith(EAP_ONLY_METHODS) for each in rounds):
+        raise ProfileError(f"user.aaa: is whom {', '.join(EAP_ONLY_METHODS)} must meet; user.auth has none of them")
     if smartcard and not user.on_token:
         raise ProfileError("user.certificate: with auth = \"smartcard\" it must be a PKCS#11 URI (pkcs11:…) or a rule "
                            "{ issuer = \"…\", eku = \"…\" }")
@@ -380,8 +394,6 @@ def _auth(value: Any) -> tuple[str, ...]:
     if not methods:
         raise ValueError("must name at least one method")
     for method in methods:
-        if method in _LATER_AUTH or (isinstance(method, str) and method.startswith(("eap-ttls/", "eap-peap/"))):
-            raise ValueError(f"{method!r} is not available in this version")
         if _choice(*AUTH_METHODS)(method) in _ONCE and methods.count(method) > 1:
             raise ValueError(f"{method!r} can be there once")
     if "smartcard" in methods and "certificate" in methods:
@@ -416,6 +428,20 @@ def _usage(value: Any) -> str:
         names = ", ".join(EXTENDED_USAGES)
         raise ValueError(f"eku must be one of {names}, or an object identifier like 1.3.6.1.5.5.7.3.2")
     return text
+def _aaa(value: Any) -> Aaa:
+    if not isinstance(value, dict):
+        raise ValueError('must be a table like { trust = ["ca.pem"], server_name = "radius.example.org" }')
+    unknown = [key for key in value if key not in ("trust", "server_name")]
+    if unknown:
+        raise ValueError(f"there is no key {unknown[0]!r}; there are trust and server_name")
+    trust = value.get("trust", "gateway")
+    if trust in ("eap", "pin"):
+        raise ValueError('trust must be "gateway", "system" or a list of CA certificates')
+    try:
+        judged_by = trust if trust == "gateway" else _trust(trust)
+    except ValueError as error:
+        raise ValueError('trust must be "gateway", "system" or a list of CA certificates') from error
+    return Aaa(judged_by, _text(value.get("server_name", "")))
 
 
 def _ppk_id(value: Any) -> str:
@@ -492,7 +518,7 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "user.ike_identity": (_for_rounds, ""),
     "user.certificate": (_certificate, ""),
     "user.key": (_text, ""),
-    "user.aaa": (_later({}), {}),
+    "user.aaa": (_aaa, {}),
     "tunnel.remote": (_remote, ("0.0.0.0/0", "::/0")),
     "tunnel.exclude": (_networks, ()),
     "tunnel.lan": (_choice("allow", "block"), "allow"),

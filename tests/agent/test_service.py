@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from client.agent.prompts import PromptCancelled, PromptKind, Question, SecretUsedUp
 from client.agent.service import AgentService
+from client.core.eap.peer import MAX_ROUNDS
 from client.core.ikev2 import auth
 from client.model.cause import Cause, Finding, RoveError
 from tests.agent.material import CERTIFICATE_PROFILE, EAP_PROFILE, PSK_PROFILE, Answers, ike_sa_init
@@ -138,10 +139,10 @@ def test_eap_rounds_are_bounded_and_an_error_ends_the_attempt() -> None:
     async def scenario() -> None:
         service, _ = agent("pw")
         await service.prepare("work", EAP_PROFILE, "connect", 30.0)
-        for number in range(50):
+        for number in range(MAX_ROUNDS):
             await service.eap("work", bytes((1, number, 0, 5, 1)))
-        assert await cause_of(service.eap("work", bytes((1, 60, 0, 5, 1)))) is Cause.PROTOCOL_ERROR
-        assert await cause_of(service.eap("work", bytes((1, 61, 0, 5, 1)))) is Cause.NOT_AUTHORISED
+        assert await cause_of(service.eap("work", bytes((1, 250, 0, 5, 1)))) is Cause.PROTOCOL_ERROR
+        assert await cause_of(service.eap("work", bytes((1, 251, 0, 5, 1)))) is Cause.NOT_AUTHORISED
     run(scenario)
 
 

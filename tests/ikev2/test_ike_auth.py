@@ -9,6 +9,7 @@ import pytest
 
 from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import ExchangeType, NotifyType
+from client.core.ikev2.ike_auth import MAX_EAP_ROUNDS
 from client.core.ikev2.message import parse_plain
 from client.core.ikev2.payloads import AUTH, EAP, IDi, IDr, Nonce, Notify
 from client.model.cause import Cause
@@ -266,7 +267,7 @@ def test_eap_has_an_end(make_eap: MakeEap) -> None:
     world.start()
     world.run(60.0)
     ends(world, tap, Cause.PROTOCOL_ERROR, ["D"])
-    assert rounds(tap).count("EAP") == 60
+    assert rounds(tap).count("EAP") == MAX_EAP_ROUNDS
 
 
 # --- a refused user ---

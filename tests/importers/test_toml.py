@@ -103,6 +103,18 @@ def test_unusual_ways_of_writing_it(folder, written):
     assert (profile.name, profile.gateway.trust) == ("new", (pem_certificate(),))
 
 
+@pytest.mark.parametrize("written", [
+    'aaa = { trust = ["ca.pem"], server_name = "radius.example.org" }',
+    '[user.aaa]\ntrust = "ca.pem"\nserver_name = "radius.example.org"'])
+def test_the_authentication_servers_authority_comes_in(folder, written):
+    text = PROFILE.replace('"certificate"\n', '"eap-tls"\nidentity = "alice"\n')
+    text = text.replace("[tunnel]", written + "\n[tunnel]")
+    user = parse_profile(imported(folder, text).profile_toml).user
+    assert (user.aaa.trust, user.aaa.server_name) == ((pem_certificate(),), "radius.example.org")
+    found = problems_of(imported, folder, text.replace('"ca.pem"', '"gone.pem"'))
+    assert any(problem.startswith("user.aaa: trust: ") and "gone.pem: No such" in problem for problem in found), found
+
+
 def test_two_files_of_the_same_name(folder):
     (folder / "a.pem").write_bytes(b"certificate")
     (folder / "keys" / "a.pem").write_bytes(b"key")

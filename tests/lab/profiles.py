@@ -12,7 +12,8 @@ _CERTIFICATES = {"cert": "client-rsa", "certec": "client-ec", "certed": "client-
 # RFC 4739: the way in of each round, in their order
 _ROUNDS = {"multi": ["certificate", "eap-mschapv2"], "multi3": ["psk", "certificate", "eap-mschapv2"],
            "pskeap": ["psk", "eap-mschapv2"]}
-_EAP = {"md5": "eap-md5", "gtc": "eap-gtc"}
+_EAP = {"md5": "eap-md5", "gtc": "eap-gtc", "ttls": "eap-ttls/md5"}
+_EAP_TLS = ("eaptls", "eaponly")
 _LAN = ["10.10.0.0/24", "10.20.0.0/24", "fd10::/48"]
 _ALL = ["0.0.0.0/0", "::/0"]
 
@@ -28,6 +29,9 @@ def text(connection: str, **changes: Any) -> str:
         user = {"auth": "certificate", "certificate": f"{stem}.crt", "key": f"{stem}.key"}
     elif connection in _EAP:
         user = {"auth": _EAP[connection], "identity": USER}
+    elif connection in _EAP_TLS:
+        user = {"auth": "eap-tls", "identity": USER, "certificate": str(files / "client-rsa.crt"),
+                "key": str(files / "client-rsa.key")}
     elif connection in _ROUNDS:
         stem = files / "client-rsa"
         user = {"auth": _ROUNDS[connection], "identity": USER, "certificate": f"{stem}.crt", "key": f"{stem}.key"}
@@ -48,7 +52,7 @@ def text(connection: str, **changes: Any) -> str:
 
 def secrets(connection: str) -> dict[str, str]:
     """What ``rove connect`` of this connection is asked, by option."""
-    if connection in _CERTIFICATES:
+    if connection in _CERTIFICATES or connection in _EAP_TLS:
         return {}
     if connection not in CONNECTIONS:
         raise KeyError(connection)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from client.model.profile import Profile, ProfileError, Round, profile_from_dict
+from client.model.profile import Aaa, Profile, ProfileError, Round, profile_from_dict
 
 
 def with_user(auth: object, gateway: dict[str, object] | None = None, ike: dict[str, object] | None = None,
@@ -38,7 +38,10 @@ def test_one_round_may_be_a_list(auth: object) -> None:
     (["psk", "psk"], {"identity": "a"}, "user.auth: 'psk' can be there once"),
     (["certificate", "eap-mschapv2", "certificate"], {"identity": "a"}, "user.auth: 'certificate' can be there once"),
     (["psk", 3], {"identity": "a"}, "user.auth: must be one of"),
-    (["psk", "eap-tls"], {"identity": "a"}, "user.auth: 'eap-tls' is not available"),
+    (["psk", "eap-tls"], {"identity": "a", "certificate": ""}, "user.certificate is missing: auth = \"eap-tls\""),
+    ("eap-ttls/peap", {"identity": "a"}, "user.auth: must be one of"),
+    ("eap-peap/pap", {"identity": "a"}, "user.auth: must be one of"),
+    ("eap-ttls", {"identity": "a"}, "user.auth: must be one of"),
     (["psk", "eap-mschapv2"], {"identity": ["a", "b", "c"]}, "user.identity: must be one text, or a list of as many"),
     (["psk", "eap-mschapv2"], {"identity": "a", "ike_identity": ["x"] * 3}, "user.ike_identity: must be one text"),
     (["certificate", "eap-mschapv2"], {"identity": ["a", ""]}, "user.identity is missing: auth = \"eap-mschapv2\""),
@@ -52,8 +55,36 @@ def test_what_cannot_be(auth: object, user: dict[str, object], words: str) -> No
 @pytest.mark.parametrize("auth", ["eap-mschapv2", "psk", "certificate", ["certificate", "eap-mschapv2"]])
 def test_eap_alone_is_for_methods_that_can(auth: object) -> None:
     """RFC 5998 §4; the others are refused with the reason."""
-    with pytest.raises(ProfileError, match=r"gateway.trust: \"eap\" is for eap-tls and eap-ttls alone"):
+    with pytest.raises(ProfileError, match=r"gateway.trust: \"eap\" is for eap-tls, eap-ttls, eap-peap alone"):
         with_user(auth, {"trust": "eap"}, identity="alice")
+
+
+@pytest.mark.parametrize("auth", ["eap-tls", "eap-ttls/pap", "eap-peap/mschapv2", ["eap-tls", "eap-gtc"]])
+def test_eap_alone(auth: object) -> None:
+    assert with_user(auth, {"trust": "eap"}, identity="alice").gateway.trust == "eap"
+
+
+def test_whom_the_tunnel_must_lead_to() -> None:
+    """The default is the gateway's authority and name; there is no "accept any"."""
+    assert with_user("eap-tls", identity="a").user.aaa == Aaa("gateway", "")
+    assert with_user("eap-peap/gtc", identity="a", aaa={"server_name": "radius.test"}).user.aaa == Aaa(
+        "gateway", "radius.test")
+    assert with_user("eap-ttls/pap", identity="a", aaa={"trust": "system"}).user.aaa.trust == "system"
+    assert with_user("eap-tls", identity="a", aaa={"trust": ["PEM"]}).user.aaa.trust == ("PEM",)
+
+
+@pytest.mark.parametrize(("aaa", "words"), [
+    ("gateway", "must be a table"), ({"name": "x"}, "there is no key 'name'"), ({"trust": []}, "must be"),
+    ({"trust": "eap"}, "must be"), ({"trust": "pin"}, "must be"), ({"trust": 3}, "must be"),
+    ({"server_name": 3}, "must be a text"), ({"server_name": "a\nb"}, "must be a text")])
+def test_whom_it_cannot_lead_to(aaa: object, words: str) -> None:
+    with pytest.raises(ProfileError, match=f"user.aaa: .*{words}"):
+        with_user("eap-tls", identity="a", aaa=aaa)
+
+
+def test_an_authentication_server_where_there_is_none() -> None:
+    with pytest.raises(ProfileError, match="has none of them"):
+        with_user("eap-mschapv2", identity="a", aaa={"server_name": "x"})
 
 
 def test_a_post_quantum_key_has_a_name() -> None:

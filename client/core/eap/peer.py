@@ -12,7 +12,7 @@ from client.core.eap.packet import EapCode, EapError, EapPacket, EapType, parse_
 from client.core.eap.questions import Answer, Asked, Question
 from client.model.cause import Cause
 
-MAX_ROUNDS = 50
+MAX_ROUNDS = 160        # packets: two long chains of certificates in fragments, and what is within the tunnel
 MAX_NOTICES = 8
 MAX_IDENTITY = 1020     # RFC 3748 §5.1 and the smallest EAP MTU
 
@@ -175,7 +175,8 @@ class EapPeer:
         self._msk = reply.msk or self._msk
         self._done |= reply.done or bool(reply.msk)
         if reply.refused:
-            self._refused = reply.refused + (f'; the gateway says: "{reply.words}"' if reply.words else "")
+            words = f'; the gateway says: "{reply.words}"' if reply.words else ""
+            self._refused = self._refused or reply.refused + words
         msk = None if reply.unsettled else reply.msk or None
         return EapResult(_respond(request, reply.data), msk, reply.words, reply.refused)
 

@@ -20,8 +20,24 @@ class TextNeeded:
     words: str = ""
 
 
-Question = TextNeeded
-Answer = str | None
+@dataclass(frozen=True)
+class ServerToJudge:
+    """Is this chain (DER, its own certificate first) the authentication server's that is meant? The answer is True; one
+    that is not is left with an error. Nothing of the user has left by now."""
+
+    certificates: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class SignatureNeeded:
+    """Of these octets by the user's key, with this TLS SignatureScheme. The answer is the raw signature."""
+
+    scheme: int
+    octets: bytes = field(repr=False)
+
+
+Question = TextNeeded | ServerToJudge | SignatureNeeded
+Answer = str | bytes | bool | None
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ from client.core.ikev2.resumption import SessionResume, heed_ticket
 from client.core.ikev2.timers import Timer
 from client.model.cause import Cause
 
-MAX_EAP_ROUNDS = 60         # packets of one EAP conversation
+MAX_EAP_ROUNDS = 170        # packets of one EAP conversation
 MAX_GATEWAY_ROUNDS = 4      # authentications of the gateway
 PPK_ID_FIXED = 2            # the type in PPK_IDENTITY (RFC 8784 §5.1)
 EAP_FAILURE, EAP_SUCCESS = 4, 3     # EAP codes (RFC 3748 §4.2)
