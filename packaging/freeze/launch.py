@@ -6,7 +6,7 @@ from importlib import import_module
 
 PROGRAMS = {
     "rove": "client.cli.main", "roved": "client.core.helper.main", "rove-datapath": "client.core.datapath.child",
-    "rove-fetch": "client.core.fetch.worker", "rove-tray": "client.gui.main",
+    "rove-fetch": "client.core.helper.fetch_child", "rove-tray": "client.gui.main",
 }
 
 

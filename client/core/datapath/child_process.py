@@ -14,6 +14,7 @@ from client.model.cause import Cause, RoveError
 from client.model.programs import command
 
 DEFAULT_USER = "rove-datapath"
+OWN_USERS = "rove-"
 FALLBACK_USER = "nobody"
 
 _PROGRAM = "rove-datapath"
@@ -23,16 +24,16 @@ _CONTROL_BUFFER = 1 << 20  # installing every SA with many selectors fits, so th
 
 
 def find_account(user: str) -> tuple[int, int]:
-    """(uid, gid) of ``user``; where the package made no account of its own, those of nobody.
+    """(uid, gid) of ``user``; where the package made no account for a process of ours, those of nobody.
 
     Raises RoveError when there is no such account, or it is root.
     """
-    for name in (user, FALLBACK_USER) if user == DEFAULT_USER else (user,):
+    for name in (user, FALLBACK_USER) if user.startswith(OWN_USERS) else (user,):
         with contextlib.suppress(KeyError):
             entry = pwd.getpwnam(name)
             if entry.pw_uid and entry.pw_gid:
                 return entry.pw_uid, entry.pw_gid
-    raise RoveError(Cause.HOST_SETUP, f"no unprivileged account {user!r} for the data path")
+    raise RoveError(Cause.HOST_SETUP, f"no unprivileged account {user!r}")
 
 
 class ChildProcess:
