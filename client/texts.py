@@ -165,6 +165,9 @@ CAUSES: dict[Cause, CauseText] = {
         _("The gateway answers at first, but not to the log-in."),
         _("This network may block UDP port 4500 or drop large packets: try another one. IKE fragmentation, at the"
           " gateway and in the profile (ike.fragmentation), keeps packets small.")),
+    Cause.CAPTIVE_PORTAL: CauseText(
+        _("This network wants you to log in, or to agree to something, before it lets anything pass."),
+        _("Open the page that it names, or any, in a browser and do what it asks; Rove goes on by itself then.")),
     Cause.TIMEOUT: CauseText(
         _("The connection did not come up in time."), _("Try again, or allow more time with --timeout.")),
     Cause.NO_COMMON_PROPOSAL: CauseText(
@@ -259,6 +262,8 @@ FINDINGS: dict[str, str] = {
     "additional-networks": _("The gateway gives some of the networks in a tunnel of their own: {detail}."),
     "too-many-children": _("The gateway wants the tunnel in more parts than Rove makes: {detail} are missing."),
     "waiting-for-user": _("Rove waits for what you have to type, until {until}."),
+    "captive-portal": _("This network wants you to log in first, on the page {url} that it names."),
+    "captive-portal-unnamed": _("This network wants you to log in first. Open any page in a browser."),
     "reauth-failed": _("You have to log in again, and that did not work: {why} “rove reauth” tries once more; "
                        "until {until} the connection goes on as it is."),
     "not-renewed": _("The gateway did not renew the tunnel's keys in time; Rove logged in again instead. "
@@ -274,6 +279,7 @@ STEPS: dict[str, str] = {
     "connected": _("Connected"),
     "roaming": _("Moving to another network"),
     "roamed": _("Moved to another network"),
+    "portal-open": _("The network lets us pass"),
     "roam-refused": _("Gateway refused the move"),
     "reauth-due": _("Time to log in again"),
     "reauthenticated": _("Logged in again"),

@@ -72,6 +72,7 @@ class Cause(Enum):
     GATEWAY_SILENT         = ("gateway-silent", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
     GATEWAY_REFUSES_UDP    = ("gateway-refuses-udp", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
     LOGIN_UNANSWERED       = ("login-unanswered", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
+    CAPTIVE_PORTAL         = ("captive-portal", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
     TIMEOUT                = ("timeout", Stage.REACH, Retry.BACK_OFF, ExitCode.TIMEOUT)
     NO_COMMON_PROPOSAL     = ("no-common-proposal", Stage.PROPOSAL, Retry.NEVER, ExitCode.FAILED)
     PPK_NOT_USED           = ("ppk-not-used", Stage.PROPOSAL, Retry.NEVER, ExitCode.FAILED)

@@ -91,7 +91,8 @@ def test_offline_tells_protected_from_unprotected():
 
 
 @pytest.mark.parametrize(("state", "addresses", "protected"), [
-    (State.CONNECTED, (), True), (State.ROAMING, (), True), (State.BLOCKED, (), True),
+    (State.CONNECTED, (), True), (State.ROAMING, (), True), (State.BLOCKED, (), False),
+    (State.BLOCKED, ("10.0.0.1",), True),
     (State.OFFLINE, ("10.0.0.1",), True), (State.OFFLINE, (), False),
     (State.RECONNECTING, ("10.0.0.1",), True), (State.RECONNECTING, (), False),
     (State.WAITING_FOR_USER, ("10.0.0.1",), True), (State.WAITING_FOR_USER, (), False),

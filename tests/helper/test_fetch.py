@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from client.core.helper import fetch as module
 from client.core.helper.fetch import Fetcher
-from client.core.helper.fetch_rules import FetchError
+from client.core.helper.fetch_rules import FetchError, Reply
 from client.core.platform.conventions import MARK_BASE
 
 LIMIT = 1000
@@ -60,7 +61,7 @@ def says(*parts: bytes) -> Callable[[bytes, socket.socket], None]:
 
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
-    monkeypatch.setattr(module, "may_reach", lambda address: True)
+    monkeypatch.setattr(module, "may_reach", lambda address, link: True)
     monkeypatch.setattr(module, "_is_ours", lambda address, mark: False)
     servers: list[Server] = []
 
@@ -74,6 +75,10 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
 
 def get(url: str, content: bytes = b"") -> bytes:
     return asyncio.run(Fetcher().fetch(url, MARK_BASE, LIMIT, content, "application/ocsp-request" if content else ""))
+
+
+def ask(url: str, **how: Any) -> Reply:
+    return asyncio.run(Fetcher().ask(url, MARK_BASE, LIMIT, **how))
 
 
 def refusal(url: str) -> str:
@@ -178,5 +183,23 @@ def test_this_machine_is_out_of_reach(host: str) -> None:
 
 def test_an_own_address_is_out_of_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     """127.0.0.1 stands for an address of a real interface here."""
-    monkeypatch.setattr(module, "may_reach", lambda address: True)
+    monkeypatch.setattr(module, "may_reach", lambda address, link: True)
     assert "nothing is fetched from" in refusal("http://127.0.0.1:8080/")
+
+
+def test_one_answer_as_it_is(serve: Callable[..., Server]) -> None:
+    server = serve(says(b"HTTP/1.1 302 Found\r\nLocation: http://login.example/?a\r\nContent-Length: 0\r\n\r\n"))
+    answer = ask(server.url, accept="application/captive+json", interface="lo")
+    assert answer == Reply(302, "http://login.example/?a", b"")
+    assert b"\r\nAccept: application/captive+json\r\n" in server.requests[0]
+    assert len(server.requests) == 1
+    for status, answer in ((204, b""), (511, b""), (200, b"body")):
+        page = serve(says(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n%s" % (status, len(answer), answer)))
+        assert ask(page.url) == Reply(status, "", answer)
+
+
+def test_on_another_uplink_it_is_not_found(serve: Callable[..., Server]) -> None:
+    server = serve(says(b"HTTP/1.1 204 No Content\r\n\r\n"))
+    with pytest.raises(FetchError, match="No such device"):
+        ask(server.url, interface="nosuchlink0")
+    assert server.requests == []

@@ -84,3 +84,11 @@ def test_an_error_of_a_worker_is_plain() -> None:
     with pytest.raises(FetchError) as error:
         decode_reply(encode_reply(0, "", b"", "\x1b[31mred\n"), 10)
     assert str(error.value) == "?[31mred?"
+
+
+def test_what_the_link_announces_may_be_on_it() -> None:
+    for text in ("169.254.1.1", "fe80::1", "::ffff:169.254.1.1"):
+        assert not may_reach(ip_address(text))
+        assert may_reach(ip_address(text), link=True)
+    for text in ("127.0.0.1", "::1", "224.0.0.1", "0.0.0.0"):
+        assert not may_reach(ip_address(text), link=True)

@@ -19,6 +19,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 BUS = "unix:path=/run/dbus/system_bus_socket"
 _POLKITD = "/usr/lib/polkit-1/polkitd"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_LOGIND_POLICY = (      # for a test's logind; the stock file comes with systemd
+    '<busconfig><policy user="root"><allow own="org.freedesktop.login1"/></policy>'
+    '<policy context="default"><allow send_destination="org.freedesktop.login1"/></policy></busconfig>')
 _RESOLV_CONF = f"# the lab's\nnameserver {plan.INET_DNS}\n"
 
 
@@ -135,6 +138,7 @@ class Host:
             f'printf %s {q("".join(a.passwd for a in ACCOUNTS.values()))} >> "$S"/passwd',
             f'printf %s {q("".join(a.group for a in ACCOUNTS.values()))} >> "$S"/group',
             *(f'mkdir -p "$S"/dbus-1/system.d; cp {q(str(path))} "$S"/dbus-1/system.d/' for path in buses),
+            f'mkdir -p "$S"/dbus-1/system.d; printf %s {q(_LOGIND_POLICY)} > "$S"/dbus-1/system.d/lab-login1.conf',
             'mount --move "$S" /etc',
             # sysfs shows the network devices of the namespace it was mounted in; control groups stay the machine's
             'mount --rbind /sys/fs/cgroup "$S"', "mount -t sysfs sysfs /sys", 'mount --rbind "$S" /sys/fs/cgroup',

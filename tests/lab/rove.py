@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +39,13 @@ class Roved:
         self.process: subprocess.Popen[str] | None = None
 
     def start(self, fresh: bool = False, env: Mapping[str, str] | None = None, timeout: float = 15.0,
-              options: tuple[str, ...] = ()) -> None:
+              options: tuple[str, ...] = (), program: Sequence[str] = ROVED) -> None:
         """Until it owns its bus name. ``fresh`` forgets profiles, settings and state first. Raises LabError."""
         self.stop()
         if fresh:
             self.forget()
         with self._log.open("a") as out:
-            self.process = shell.start(self._host.enter(*ROVED, *options), stdout=out, stderr=out,
+            self.process = shell.start(self._host.enter(*program, *options), stdout=out, stderr=out,
                                        env=self.environment() | dict(env or {}))
         until = time.monotonic() + timeout
         while not self._host.owns(BUS_NAME):

@@ -9,13 +9,17 @@ import contextlib
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
 from client.core.helper.answers import EAP_TIMEOUT, Answer, Answers
+from client.core.helper.fetch import Fetcher
+from client.core.helper.fetch_rules import Reply
+from client.core.helper.machine_settings import MachineSettings
 from client.core.helper.monitor import SILENCE, BackOff
+from client.core.helper.portal import PortalWatch
 from client.core.helper.resume import Resume
 from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa
 from client.core.helper.transport import Callbacks, Transport
@@ -67,6 +71,8 @@ class Surroundings:
     clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
     random: Callable[[int], bytes] = os.urandom
     alone: Callable[[], bool] = lambda: True    # no other connection has this identity at this gateway
+    fetcher: Fetcher = field(default_factory=Fetcher)
+    settings: MachineSettings = field(default_factory=MachineSettings)
 
 
 class Connection:
@@ -95,6 +101,9 @@ class Connection:
         self._looked_up: tuple[str, ...] = ()               # the profile's gateway, in this attempt
         self._known: tuple[str, ...] = ()                   # the same, when it has let us in last
         self._back_off = BackOff(around.random)
+        self._portal = PortalWatch(
+            around.settings.portal.check, (*profile.gateway.address, profile.gateway.identity), self._ask_the_web,
+            self._portal_found, self._portal_opened, lambda line: around.log("info", line))
         self._search: asyncio.Task[None] | None = None      # for an address that can be reached from here
         self._silences = 0
         self._was_connected = False
@@ -163,6 +172,11 @@ class Connection:
 
     def _follow(self, engine: Succession, paths: list[ike.Path]) -> None:
         self._cut_off = not paths
+        if paths and self._portal.captive:
+            self._portal.now_on(paths[0].interface)
+            if not self._portal.captive:
+                self._portal_gone()
+                self._trying()
         with self._accounted():
             engine.set_paths(paths, self._around.clock(),
                              self._paths(self._next_gateways) if self._next_gateways else None)
@@ -278,8 +292,9 @@ class Connection:
                 forged = self._was_connected and error.cause in FORGEABLE
                 if (error.cause.retry is not Retry.BACK_OFF and not forged) or self._closing:
                     raise
-                self._hint = error
-                self._tell_error(error, final=False)
+                if not (self._portal.captive and error.cause in SILENCE):
+                    self._hint = error
+                    self._tell_error(error, final=False)
                 await self._pause(error.cause)
 
     async def _pause(self, cause: Cause) -> None:
@@ -294,6 +309,7 @@ class Connection:
             self._change(self._tunnel.to(State.OFFLINE, time.time()))
         else:
             self._trying()
+            self._suspect_portal(cause)
         if cause is not Cause.NO_NETWORK:       # else what has changed since is not known to be of no help
             self._network_changed.clear()
         wait = None if offline else self._back_off.wait(cause, now)
@@ -302,7 +318,10 @@ class Connection:
             self._back_off.begin_anew()
 
     def _trying(self) -> None:
-        self._change(self._tunnel.to(State.RECONNECTING if self._was_connected else State.CONNECTING, time.time()))
+        trying = State.RECONNECTING if self._was_connected else State.CONNECTING
+        if self._tunnel.spis[0]:        # an IKE_SA stands and is on its way
+            trying = State.ROAMING
+        self._change(self._tunnel.to(State.BLOCKED if self._portal.captive else trying, time.time()))
 
     def _has_uplink(self) -> bool:
         return any_uplink(self._gateways or self._profile.gateway.address, self._around.mark)
@@ -596,6 +615,7 @@ class Connection:
                 self._childless |= event.step == "childless-only"
                 self._step(event.step, event.detail)
             case ike.Established():
+                self._portal_gone()
                 self._accepted, self._known = True, self._looked_up
                 if not self._resume.under_way and self._config is not None:
                     self._agent.outcome(accepted=True)
@@ -617,6 +637,8 @@ class Connection:
                 transport.data_path.remove(event.child.spi_in)
                 transport.data_path.remove(event.child.spi_out)
             case ike.PathChanged():
+                if event.confirmed:
+                    self._portal_gone()
                 transport.rebind(event.path, event.nat)
                 self._step("roamed" if event.confirmed else "roaming",
                            f"{event.path.interface} {event.path.local.address}")
@@ -666,12 +688,50 @@ class Connection:
             self._drive()
 
     def _unreachable(self, seen: RoveError) -> None:
+        if self._portal.captive:
+            return      # that is why
         hint = self._hint
         if hint is None or hint.cause is not Cause.GATEWAY_REFUSES_UDP:
             hint = seen
         self._hint = hint
         if self._tunnel.state is not State.CONNECTED:
             self._tell_error(hint, final=False)
+            self._suspect_portal(seen.cause)
+
+    # --- a captive portal ---
+
+    async def _ask_the_web(self, url: str, *, limit: int, interface: str, accept: str = "*/*",
+                           announced: bool = False) -> Reply:
+        return await self._around.fetcher.ask(url, self._around.mark, limit, self._tunnel.virtual_ips.dns,
+                                              accept=accept, interface=interface, announced=announced)
+
+    def _suspect_portal(self, cause: Cause) -> None:
+        paths = self._paths(self._gateways) if self._transport is not None and cause in SILENCE else []
+        if paths:
+            self._portal.suspect(paths[0].interface, paths[0].remote.address)
+
+    def _portal_found(self, url: str) -> None:
+        code = "captive-portal" if url else "captive-portal-unnamed"
+        self._tunnel = self._tunnel.found(Finding(code, finding_text(code, url=url)))
+        self._hint = RoveError(Cause.CAPTIVE_PORTAL, url)
+        self._tell_error(self._hint, final=False)
+        self._trying()
+
+    def _portal_gone(self) -> None:
+        self._portal.dismiss()
+        for code in ("captive-portal", "captive-portal-unnamed"):
+            self._tunnel = self._tunnel.without(code)
+
+    def _portal_opened(self) -> None:
+        """What was sent in vain is sent again at once."""
+        self._portal_gone()
+        self._step("portal-open", "")
+        self._trying()
+        self._network_changed.set()
+        if self._engine is not None:
+            with self._accounted():
+                self._engine.again(self._around.clock())
+                self._drive()
 
     def _expired(self, spi: bytes, hard: bool) -> None:
         if self._engine is not None:
@@ -737,6 +797,7 @@ class Connection:
             self._step("connected", "")
 
     async def _clean_up(self) -> None:
+        self._portal.dismiss()
         self._agent.cancel()
         if self._host_applied:
             try:

@@ -9,7 +9,7 @@ import contextlib
 import errno
 import os
 import socket
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
 from ipaddress import ip_address
 
 from client.core.datapath.child_process import find_account
@@ -57,17 +57,31 @@ class Fetcher:
 
         ``skip``: name servers not to ask, as of ``resolve``.
         """
+        async with self._bounded(url):
+            for _ in range(MAX_REDIRECTS + 1):
+                target = parse_url(url)
+                reply = await self._one(Request(target, limit, content, kind), mark, skip)
+                if reply.status == OK:
+                    return reply.body
+                if reply.status not in REDIRECTS or content:
+                    raise FetchError(f"{target.host} answers with HTTP status {reply.status}")
+                url = reply.location
+            raise FetchError(f"{target.host} sends us in a circle")
+
+    async def ask(self, url: str, mark: int, limit: int, skip: Collection[IpAddress] = (), *, accept: str = "*/*",
+                  interface: str = "", announced: bool = False) -> Reply:
+        """One answer as it is; redirects are not followed, and the body is there with status 200 alone. Raises
+        FetchError. ``interface``: on this uplink only. ``announced`` by the network itself, which may have it on the
+        link."""
+        async with self._bounded(url):
+            return await self._one(Request(parse_url(url), limit, accept=accept), mark, skip, interface, announced)
+
+    @contextlib.asynccontextmanager
+    async def _bounded(self, url: str) -> AsyncIterator[None]:
+        """What goes wrong inside is a FetchError."""
         try:
             async with asyncio.timeout(PATIENCE), self._places:
-                for _ in range(MAX_REDIRECTS + 1):
-                    target = parse_url(url)
-                    reply = await self._one(Request(target, limit, content, kind), mark, skip)
-                    if reply.status == OK:
-                        return reply.body
-                    if reply.status not in REDIRECTS or content:
-                        raise FetchError(f"{target.host} answers with HTTP status {reply.status}")
-                    url = reply.location
-                raise FetchError(f"{target.host} sends us in a circle")
+                yield
         except TimeoutError as error:
             raise FetchError(f"{_host(url)} does not answer in time") from error
         except RoveError as error:
@@ -76,14 +90,15 @@ class Fetcher:
             why = os.strerror(error.errno) if error.errno else str(error)       # asyncio words it for programmers
             raise FetchError(f"{_host(url)}: {why}") from error
 
-    async def _one(self, request: Request, mark: int, skip: Collection[IpAddress]) -> Reply:
+    async def _one(self, request: Request, mark: int, skip: Collection[IpAddress], interface: str = "",
+                   link: bool = False) -> Reply:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with ours, theirs:
             ours.setblocking(False)
             worker = await self._start(theirs)      # it gets ready while names are looked up
             theirs.close()
             try:
-                with await _connect(request.target, mark, skip) as connection:
+                with await _connect(request.target, mark, skip, interface, link) as connection:
                     socket.send_fds(ours, [encode_request(request)], [connection.fileno()])
                 return decode_reply(await _read(ours, MAX_HEAD + request.limit), request.limit)
             finally:
@@ -100,16 +115,19 @@ class Fetcher:
             stderr=asyncio.subprocess.DEVNULL, start_new_session=True, cwd="/")
 
 
-async def _connect(target: Target, mark: int, skip: Collection[IpAddress]) -> socket.socket:
+async def _connect(target: Target, mark: int, skip: Collection[IpAddress], interface: str, link: bool
+                   ) -> socket.socket:
     """Raises FetchError, RoveError, OSError."""
     addresses = [ip_address(text) for text in await resolve((target.host,), mark, skip)]
-    allowed = [address for address in addresses if may_reach(address) and not _is_ours(address, mark)]
+    allowed = [address for address in addresses if may_reach(address, link=link) and not _is_ours(address, mark)]
     if not allowed:
         raise FetchError(f"{target.host} is at an address that nothing is fetched from")
     problem: OSError = TimeoutError(errno.ETIMEDOUT, "it does not answer")
     for address in allowed[:MAX_ADDRESSES]:
         connection = marked_socket(_family(address), socket.SOCK_STREAM, mark)
         try:
+            if interface:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.encode())
             async with asyncio.timeout(CONNECT):
                 await asyncio.get_running_loop().sock_connect(connection, (str(address), target.port))
         except OSError as error:        # TimeoutError is one

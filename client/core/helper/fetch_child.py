@@ -62,7 +62,7 @@ def exchange(request: Request, connection: socket.socket, deadline: float) -> tu
     client.auto_open = 0
     client.sock = connection
     headers = {"Host": host if target.port in (80, 443) else f"{host}:{target.port}", "User-Agent": "rove",
-               "Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close"}
+               "Accept": request.accept, "Accept-Encoding": "identity", "Connection": "close"}
     if request.content:
         headers["Content-Type"] = request.kind
     client.request("POST" if request.content else "GET", target.path, request.content or None, headers)

@@ -43,6 +43,7 @@ class Request:
     limit: int              # octets of the body
     content: bytes = b""    # then it is a POST
     kind: str = ""          # of the content
+    accept: str = "*/*"
 
 
 @dataclass(frozen=True)
@@ -73,18 +74,20 @@ def parse_url(url: str) -> Target:
     return Target(parts.scheme, host, port, path)
 
 
-def may_reach(address: IpAddress) -> bool:
-    """Not this machine, not the link, nobody in particular."""
+def may_reach(address: IpAddress, *, link: bool = False) -> bool:
+    """Not this machine, not the link (unless ``link``), nobody in particular."""
     if isinstance(address, IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour
         if inner is None and address in _NAT64:
             inner = IPv4Address(address.packed[-4:])
         if inner is not None:
-            return may_reach(inner)
+            return may_reach(inner, link=link)
         odd = address.is_site_local
     else:
         odd = address.is_reserved or int(address) in _THIS_NETWORK
-    return not (odd or address.is_loopback or address.is_link_local or address.is_multicast or address.is_unspecified)
+    if address.is_link_local:
+        return link
+    return not (odd or address.is_loopback or address.is_multicast or address.is_unspecified)
 
 
 # --- to the worker and back ---
@@ -93,7 +96,7 @@ def may_reach(address: IpAddress) -> bool:
 def encode_request(request: Request) -> bytes:
     target = request.target
     text = json.dumps([target.scheme, target.host, target.port, target.path, request.limit,
-                       base64.b64encode(request.content).decode(), request.kind]).encode()
+                       base64.b64encode(request.content).decode(), request.kind, request.accept]).encode()
     if len(text) > MAX_REQUEST:
         raise FetchError("the request is too large")
     return len(text).to_bytes(LENGTH, "big") + text
@@ -101,8 +104,8 @@ def encode_request(request: Request) -> bytes:
 
 def decode_request(text: bytes) -> Request:
     """Of roved's, so it is right."""
-    scheme, host, port, path, limit, content, kind = json.loads(text)
-    return Request(Target(scheme, host, port, path), limit, base64.b64decode(content), kind)
+    scheme, host, port, path, limit, content, kind, accept = json.loads(text)
+    return Request(Target(scheme, host, port, path), limit, base64.b64decode(content), kind, accept)
 
 
 def encode_reply(status: int, location: str, body: bytes, error: str = "") -> bytes:

@@ -15,6 +15,7 @@ from client.agent.harden import harden_process
 from client.bus.interface import BUS_NAME
 from client.core.helper.compose import Roved, connect_bus
 from client.core.helper.log import LogBook, set_up_logging
+from client.core.helper.machine_settings import read_settings
 from client.core.helper.protocols import ConnectionManager, ManagerFactory, OnEvent
 from client.model.cause import RoveError
 
@@ -45,7 +46,7 @@ def main(argv: Sequence[str] | None = None, manager_factory: ManagerFactory | No
 def _tunnels(log: LogBook, on_event: OnEvent) -> ConnectionManager:
     from client.core.helper.manager import Manager  # pulls in the engine: not for --cleanup
     from client.core.platform.host import Host
-    return Manager(Host(), log, on_event)
+    return Manager(Host(), log, on_event, read_settings(_directory("CONFIG", "/etc/rove")))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,9 @@ from typing import Any
 from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession
 from client.core.helper.connection import Connection, Surroundings
+from client.core.helper.fetch import Fetcher
 from client.core.helper.log import LogBook
+from client.core.helper.machine_settings import MachineSettings
 from client.core.helper.owner import Owner
 from client.core.helper.sleep import SleepWatch
 from client.core.platform.conventions import MAX_CONNECTIONS, interface_name, mark
@@ -23,12 +25,15 @@ class Manager:
     """A ConnectionManager. ``on_event`` hears Event documents with their owner; ``clock`` is CLOCK_BOOTTIME."""
 
     def __init__(self, host: Host, log: LogBook, on_event: Callable[[Owner, dict[str, Any]], None],
+                 settings: MachineSettings | None = None,
                  clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)) -> None:
         self._host = host
         self._log = log
         self._on_event = on_event
         self._connections: dict[tuple[Owner, str], tuple[Connection, int, Profile]] = {}
+        self._settings = settings or MachineSettings()
         self._nursery = Nursery()
+        self._fetcher = Fetcher()
         self._clock = clock
         self._sleep = SleepWatch(self._woke, clock)
         self._monitor = NetworkMonitor(self._network_changed, self._network_stirs)
@@ -52,7 +57,7 @@ class Manager:
             host=self._host, event=lambda document: self._on_event(owner, {"connection": name, **document}),
             log=lambda level, text: self._log.write(owner, name, level, text), nursery=self._nursery,
             index=index, interface=interface_name(index), mark=mark(index), clock=self._clock,
-            alone=lambda: self._is_alone(profile)))
+            alone=lambda: self._is_alone(profile), fetcher=self._fetcher, settings=self._settings))
         self._connections[owner, name] = (connection, index, profile)
         connection.start()
 

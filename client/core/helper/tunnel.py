@@ -111,7 +111,7 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
             moving = tunnel.to(State.ROAMING, now) if tunnel.state in (State.CONNECTED, State.OFFLINE) else tunnel
             return replace(moving, path=event.path, roams=tunnel.roams + 1)
         case ike.PathChanged():
-            there = tunnel.to(State.CONNECTED, now) if tunnel.state is State.ROAMING else tunnel
+            there = tunnel.to(State.CONNECTED, now) if tunnel.state in (State.ROAMING, State.BLOCKED) else tunnel
             return replace(there, path=event.path, nat=event.nat)
         case ike.Progress() if event.step in FINDINGS:
             return tunnel.found(Finding(event.step, FINDINGS[event.step]))

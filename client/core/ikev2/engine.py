@@ -199,6 +199,11 @@ class Ikev2Engine:
         """May ``probe_mtu`` be asked at all?"""
         return self._ctx.peer.fragmentation
 
+    def again(self, now: float) -> None:
+        """What waits for an answer is sent again at once: what was in its way is gone."""
+        for sa in list(self._ctx.sas.values()):
+            self._retransmit(sa, now, fresh=True)
+
     def woke(self, now: float) -> None:
         """The machine has slept. What could not be renewed meanwhile has not been used either: it does not end before
         it could be renewed now."""

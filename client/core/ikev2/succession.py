@@ -131,6 +131,11 @@ class Succession:
             engine.probe(now)
         self._collect(now)
 
+    def again(self, now: float) -> None:
+        for engine in list(self._engines()):
+            engine.again(now)
+        self._collect(now)
+
     def woke(self, now: float) -> None:
         """The machine has slept: a new authentication takes the place of renewed keys only if they cannot be renewed
         now, too."""

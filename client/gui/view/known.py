@@ -60,7 +60,7 @@ def is_protected(tunnel: TunnelState | None) -> bool:
     """
     if tunnel is None:
         return False
-    if tunnel.state in (State.CONNECTED.value, State.ROAMING.value, State.BLOCKED.value):
+    if tunnel.state in (State.CONNECTED.value, State.ROAMING.value):
         return True
     return bool(tunnel.virtual_ips) and tunnel.state in (
-        State.OFFLINE.value, State.RECONNECTING.value, State.WAITING_FOR_USER.value)
+        State.OFFLINE.value, State.RECONNECTING.value, State.BLOCKED.value, State.WAITING_FOR_USER.value)
