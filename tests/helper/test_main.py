@@ -47,6 +47,15 @@ def test_ready_then_down_in_order_at_sigterm(own_world):
 
 
 @pytest.mark.interop
+def test_the_service_manager_hears_that_the_loop_turns(own_world):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
+        notify.bind(f"{own_world.dir}/notify")
+        notify.settimeout(10)
+        own_world.roved(env={"NOTIFY_SOCKET": f"{own_world.dir}/notify", "WATCHDOG_USEC": "200000"})
+        assert [notify.recv(100) for _ in range(3)] == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+
+
+@pytest.mark.interop
 def test_a_second_roved_leaves_the_first_alone(own_world):
     own_world.roved()
     second = run(own_world)

@@ -96,6 +96,7 @@ async def _serve(manager_factory: ManagerFactory, clean_up: CleanUp) -> int:
     await roved.open()
     _notify("READY=1")
     _logger.info("roved %s serves %s", _version(), BUS_NAME)
+    alive = asyncio.ensure_future(_watchdog())
     lost = asyncio.ensure_future(bus.wait_for_disconnect())  # type: ignore[no-untyped-call]  # dbus-fast
     stopped = asyncio.ensure_future(stop.wait())
     await asyncio.wait((lost, stopped), return_when=asyncio.FIRST_COMPLETED)
@@ -103,6 +104,7 @@ async def _serve(manager_factory: ManagerFactory, clean_up: CleanUp) -> int:
     started = time.monotonic()
     await roved.stop()
     stopped.cancel()
+    alive.cancel()
     _logger.info("stopped in %.2f s", time.monotonic() - started)
     if stop.is_set():
         return 0
@@ -112,6 +114,14 @@ async def _serve(manager_factory: ManagerFactory, clean_up: CleanUp) -> int:
 
 def _directory(name: str, default: str) -> Path:
     return Path(os.environ.get(f"ROVE_{name}_DIR") or default)
+
+
+async def _watchdog() -> None:
+    """sd_watchdog_enabled(3): as long as the event loop turns, the service manager hears so in time."""
+    patience = os.environ.get("WATCHDOG_USEC", "")
+    while patience.isascii() and patience.isdecimal() and int(patience):
+        _notify("WATCHDOG=1")
+        await asyncio.sleep(int(patience) / 2e6)
 
 
 def _notify(state: str) -> None:

@@ -1,0 +1,110 @@
+"""A Debian machine under systemd-nspawn, in a network namespace of the lab's."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+from tests.lab.shell import LabError
+
+PACKAGES = ("systemd,systemd-sysv,dbus,polkitd,libpam-systemd,systemd-resolved,iproute2,nftables,iputils-ping,procps,"
+            "passwd")
+SESSION = "XDG_SEAT=seat0 XDG_SESSION_TYPE=x11 XDG_SESSION_CLASS=user"
+BOOT = 60.0     # s
+
+
+def image(suite: str, folder: Path) -> Path:
+    """A fresh installation, made once and copied from then on. Raises LabError."""
+    base = folder / suite
+    if not base.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f"{suite}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        done = subprocess.run(["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(part)],
+                              check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise LabError(f"mmdebstrap {suite} failed:\n{done.stderr[-3000:]}")
+        part.rename(base)
+    return base
+
+
+class Machine:
+    """``with Machine(...) as machine:`` boots a copy of ``base`` at ``root`` and ends it."""
+
+    def __init__(self, base: Path, root: Path, space: str) -> None:
+        self._base, self.root, self._space = base, root, space
+        self._process: subprocess.Popen[bytes] | None = None
+        self._leader = 0
+
+    def __enter__(self) -> "Machine":
+        shutil.rmtree(self.root, ignore_errors=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", str(self._base), str(self.root)], check=True)
+        with (self.root.parent / f"{self.root.name}.console").open("wb") as console:
+            # --register=no: there is no machined here. A TUN device is what a VPN needs of its host.
+            self._process = subprocess.Popen(
+                ["systemd-nspawn", "--register=no", "--keep-unit", "-q", "-D", str(self.root),
+                 f"--network-namespace-path=/run/netns/{self._space}", "--bind=/dev/net/tun", "--hostname=laptop",
+                 "--resolv-conf=off", "--timezone=off", "-b"],
+                stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
+        until = time.monotonic() + BOOT
+        while time.monotonic() < until:
+            children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()
+            if children:
+                self._leader = int(children[0])
+                state = self.run("systemctl", "is-system-running", check=False).strip()
+                if state in ("running", "degraded"):
+                    return self
+            time.sleep(0.3)
+        self.__exit__()
+        raise LabError(f"{self.root.name} does not boot")
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is None:
+            return
+        if self._leader and self._process.poll() is None:
+            self.run("systemctl", "poweroff", check=False)
+            try:
+                self._process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.kill(self._leader, signal.SIGKILL)
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+        shutil.rmtree(self.root, ignore_errors=True)
+
+    def run(self, *argv: str, check: bool = True, stdin: str | None = None, timeout: float = 120.0) -> str:
+        """As root → stdout and stderr. Raises LabError."""
+        return self._done(["nsenter", "-t", str(self._leader), "-a", "--", *argv], check, stdin, timeout)
+
+    def user(self, *argv: str, name: str = "alice", check: bool = True, stdin: str | None = None,
+             timeout: float = 120.0, session: bool = True) -> str:
+        """In a session of the user's: active at the machine's seat, or (``session`` False) from anywhere."""
+        environment = SESSION if session else "XDG_SESSION_TYPE=tty XDG_SESSION_CLASS=user"
+        return self.run("systemd-run", "-q", "--wait", "--pipe", "--collect", "-p", f"User={name}", "-p",
+                        "PAMName=login", "-p", f"Environment={environment}", "-p", "WorkingDirectory=/tmp", *argv,
+                        check=check, stdin=stdin, timeout=timeout)
+
+    def stay(self, unit: str, *argv: str, name: str = "alice") -> None:
+        """A program of the user's that goes on; its output is the unit's journal."""
+        self.run("systemd-run", "-q", f"--unit={unit}", "-p", f"User={name}", "-p", "PAMName=login", "-p",
+                 f"Environment={SESSION}", *argv)
+
+    def until(self, what: str, *argv: str, words: str, seconds: float = 20.0) -> str:
+        """Until the command's output has the words. Raises LabError."""
+        end, said = time.monotonic() + seconds, ""
+        while time.monotonic() < end:
+            said = self.run(*argv, check=False)
+            if words in said:
+                return said
+            time.sleep(0.3)
+        raise LabError(f"{what}: in vain; {' '.join(argv)} says\n{said}")
+
+    @staticmethod
+    def _done(command: list[str], check: bool, stdin: str | None, timeout: float) -> str:
+        done = subprocess.run(command, check=False, text=True, timeout=timeout, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, input=stdin or "")
+        if check and done.returncode:
+            raise LabError(f"{' '.join(command)} exited with {done.returncode}:\n{done.stdout[-3000:]}")
+        return done.stdout
