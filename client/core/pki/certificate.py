@@ -17,7 +17,7 @@ MAX_CERTIFICATE = 64 * 1024
 _MAX_SHOWN = 256
 _PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----")    # RFC 7468
 # What the library raises for octets that are no certificate; not all of them are ValueErrors.
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
+UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
                x509.InvalidVersion)
 
 _E = TypeVar("_E", bound=x509.ExtensionType)
@@ -66,7 +66,7 @@ def parse_certificate(der: bytes) -> Certificate:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return _parsed(x509.load_der_x509_certificate(der))
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise BadCertificate(display(str(error))) from error
 
 

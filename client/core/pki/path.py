@@ -10,13 +10,13 @@ from datetime import datetime
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 
 from client.core.pki.anchors import Trust
 from client.core.pki.certificate import Certificate
 from client.core.pki.names import constraint_violation
 from client.core.pki.usage import ca_usage_problem
+from client.core.pki.weak import weak_hash
 from client.model.cause import Cause, RoveError
 
 MAX_DEPTH = 8                # certificates in a path, both ends counted
@@ -24,7 +24,6 @@ MAX_SIGNATURE_CHECKS = 64    # of one handshake: what the peer sends must not co
 MAX_STEPS = 512
 MIN_RSA_BITS = 2048
 MIN_EC_BITS = 256
-_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
 
 # Extensions whose criticality we honour. CertificatePolicies: any policy will do (§6.1.1 (c)).
 _UNDERSTOOD = (x509.BasicConstraints, x509.KeyUsage, x509.ExtendedKeyUsage, x509.SubjectAlternativeName,
@@ -50,7 +49,7 @@ def build_path(leaf: Certificate, others: Sequence[Certificate], trust: Trust, n
 
 def check_alone(leaf: Certificate, now: datetime) -> tuple[Certificate, ...]:
     """A certificate that nobody has to vouch for. Raises as ``build_path``."""
-    if problem := _certificate_problem(leaf, is_anchor=False):
+    if problem := certificate_problem(leaf, is_anchor=False):
         raise RoveError(Cause.GATEWAY_UNTRUSTED, problem)
     if problem := _time_problem((leaf,), now):
         raise RoveError(Cause.GATEWAY_EXPIRED, problem)
@@ -75,7 +74,7 @@ class _Search:
         if self.found or self.steps > MAX_STEPS or len(path) > MAX_DEPTH:
             return
         last = path[-1]
-        if problem := _certificate_problem(last, is_anchor=False):
+        if problem := certificate_problem(last, is_anchor=False):
             self.problems.append(problem)
             return
         if last.der in self.trust.direct and len(path) == 1:
@@ -93,7 +92,7 @@ class _Search:
     def _issued(self, issuer: Certificate, subject: Certificate, *, is_anchor: bool) -> bool:
         if issuer.der == subject.der:
             return False
-        problem = ca_usage_problem(issuer, is_anchor=is_anchor) or _certificate_problem(issuer, is_anchor=is_anchor)
+        problem = ca_usage_problem(issuer, is_anchor=is_anchor) or certificate_problem(issuer, is_anchor=is_anchor)
         if problem:
             self.problems.append(problem)
             return False
@@ -102,7 +101,7 @@ class _Search:
             if len(self.links) >= MAX_SIGNATURE_CHECKS:
                 self.problems.append("too many certificates to check")
                 return False
-            self.links[key] = _signed(issuer, subject)
+            self.links[key] = signed_by(issuer, subject)
         if not self.links[key]:
             self.problems.append(f"the signature of {subject.name} is not by {issuer.name}")
         return self.links[key]
@@ -118,7 +117,7 @@ class _Search:
             self.found = path
 
 
-def _signed(issuer: Certificate, subject: Certificate) -> bool:
+def signed_by(issuer: Certificate, subject: Certificate) -> bool:
     try:
         subject.parsed.verify_directly_issued_by(issuer.parsed)
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
@@ -126,7 +125,7 @@ def _signed(issuer: Certificate, subject: Certificate) -> bool:
     return True
 
 
-def _certificate_problem(certificate: Certificate, *, is_anchor: bool) -> str | None:
+def certificate_problem(certificate: Certificate, *, is_anchor: bool) -> str | None:
     """What is wrong with a certificate by itself. An anchor's own signature proves nothing and is not judged."""
     key = certificate.public_key
     if isinstance(key, rsa.RSAPublicKey):
@@ -150,9 +149,8 @@ def _weak_signature(certificate: Certificate) -> str | None:
         algorithm = certificate.parsed.signature_hash_algorithm
     except (UnsupportedAlgorithm, ValueError):
         return f"the signature algorithm of {certificate.name} is not known"
-    if algorithm is not None and not isinstance(algorithm, _HASHES):     # None: Ed25519 and Ed448
-        return f"{certificate.name} is signed with {algorithm.name.upper()}, which is not trusted any more"
-    return None
+    name = weak_hash(algorithm)
+    return f"{certificate.name} is signed with {name}, which is not trusted any more" if name else None
 
 
 def _path_problem(path: tuple[Certificate, ...]) -> str | None:

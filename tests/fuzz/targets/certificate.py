@@ -23,7 +23,7 @@ NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 OCTETS = b"octets that the gateway signs"
 _CAUSES = (Cause.GATEWAY_UNTRUSTED, Cause.GATEWAY_EXPIRED, Cause.GATEWAY_WRONG_NAME, Cause.GATEWAY_KEY_USAGE,
            Cause.GATEWAY_BAD_SIGNATURE, Cause.BAD_SETTINGS)
-_signed = path._signed
+_signed = path.signed_by
 
 
 def one(data: bytes) -> None:
@@ -38,7 +38,7 @@ def one(data: bytes) -> None:
     for certificate in certificates:
         _look_at(certificate, certificates)
     # Mutations break signatures: without them the rest of path building would stay unseen.
-    path._signed = (lambda _issuer, _subject: True) if choice & 2 else _signed
+    path.signed_by = (lambda _issuer, _subject: True) if choice & 2 else _signed
     anchors = tuple(certificates[-1:] if choice & 4 else certificates)
     trust = Trust(anchors, frozenset(anchor.der for anchor in anchors if choice & 8))
     ca_key_hashes(trust)
@@ -47,7 +47,7 @@ def one(data: bytes) -> None:
     except RoveError as error:
         refused(error, _CAUSES, 16 * 1024)
     finally:
-        path._signed = _signed
+        path.signed_by = _signed
 
 
 def _parsed(der: bytes) -> Certificate | None:
