@@ -264,6 +264,11 @@ FINDINGS: dict[str, str] = {
     "waiting-for-user": _("Rove waits for what you have to type, until {until}."),
     "captive-portal": _("This network wants you to log in first, on the page {url} that it names."),
     "captive-portal-unnamed": _("This network wants you to log in first. Open any page in a browser."),
+    "revocation-unknown": _("It could not be found out whether the gateway's certificate has been revoked ({detail})."),
+    "user-certificate-expires": _("Your certificate {name} expires in less than {left}, on {date}. Get a new one in"
+                                  " time: Rove does not keep a connection whose certificate has expired."),
+    "gateway-certificate-expires": _("The gateway's certificate {name} expires in less than {left}, on {date}. If it is"
+                                     " not renewed, the connection ends then."),
     "reauth-failed": _("You have to log in again, and that did not work: {why} “rove reauth” tries once more; "
                        "until {until} the connection goes on as it is."),
     "not-renewed": _("The gateway did not renew the tunnel's keys in time; Rove logged in again instead. "
@@ -281,6 +286,8 @@ STEPS: dict[str, str] = {
     "roamed": _("Moved to another network"),
     "portal-open": _("The network lets us pass"),
     "roam-refused": _("Gateway refused the move"),
+    "certificate-not-asked-for": _("Gateway asks for a certificate of another authority"),
+    "certificate-expires": _("A certificate will expire"),
     "reauth-due": _("Time to log in again"),
     "reauthenticated": _("Logged in again"),
     "redirected": _("Gateway sends us to another gateway"),

@@ -61,7 +61,8 @@ class SoftwareSigner:
 
 @dataclass(frozen=True)
 class Credential:
-    """``certificates`` are DER, the user's own first, then what leads towards its root.
+    """``certificates`` are DER, the user's own first, then all that may lead to a root, and the roots: roved sends what
+    the gateway asks for.
 
     ``release`` ends what the key needed: a smartcard is logged out. ``fresh`` says whether it still can sign, and has
     not done so: another Prepare need not ask again.
@@ -189,15 +190,11 @@ def _leaf(path: Path, key: PrivateKeyTypes, chain: Sequence[Certificate]) -> Cer
 
 
 def ordered_chain(leaf: Certificate, chain: Sequence[Certificate]) -> tuple[bytes, ...]:
-    """Each next one is the issuer of the one before; a root is not sent (RFC 7296 §3.6: the gateway has it)."""
+    """The issuers of each are somewhere after it."""
     ordered = [leaf]
-    while len(ordered) < MAX_CHAIN:
-        issuer = next((one for one in chain if one.subject == ordered[-1].issuer and not one.self_issued
-                       and one not in ordered), None)
-        if issuer is None:
-            break
-        ordered.append(issuer)
-    return tuple(certificate.der for certificate in ordered)
+    for one in ordered:         # grows meanwhile
+        ordered += [issuer for issuer in chain if issuer.subject == one.issuer and issuer not in ordered]
+    return tuple(certificate.der for certificate in ordered[:MAX_CHAIN])
 
 
 def _read(path: Path, findings: list[Finding]) -> bytes:

@@ -512,7 +512,7 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "gateway.identity": (_text, ""),
     "gateway.trust": (_trust, "system"),
     "gateway.pin": (_pin, ""),
-    "gateway.revocation": (_later("off"), "off"),
+    "gateway.revocation": (_choice("soft", "strict", "off"), "soft"),
     "user.auth": (_auth, _REQUIRED),
     "user.identity": (_for_rounds, ""),
     "user.ike_identity": (_for_rounds, ""),

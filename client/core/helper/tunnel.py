@@ -29,6 +29,7 @@ FINDINGS = {
     "pfs-refused": "The gateway renews the tunnel's keys without perfect forward secrecy.",
     "rekey-refused": "The gateway refused to renew keys; Rove tries again while the old ones last.",
     "roam-refused": "The gateway did not accept the new address.",
+    "certificate-not-asked-for": "The gateway asks for certificates of other authorities than yours leads to.",
     "gateway-sha1": "The gateway proves who it is by a signature with SHA-1, which is outdated.",
 }
 # Those that say which part of the tunnel it is about.

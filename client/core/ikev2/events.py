@@ -153,6 +153,7 @@ class PeerAuth(Event):
     id_type: int
     id_data: bytes
     certificates: tuple[bytes, ...]
+    ocsp: tuple[bytes, ...] = ()    # OCSP responses that came along (RFC 4806)
 
 
 @dataclass(frozen=True)
@@ -364,6 +365,18 @@ class AuthRound:
 
 
 @dataclass(frozen=True)
+class OwnChain:
+    """Certificates of ours to send, and the SHA-1 of the SubjectPublicKeyInfo of each authority that they lead to.
+
+    ``complete``: there is no other authority above them.
+    """
+
+    certificates: tuple[bytes, ...]
+    authorities: frozenset[bytes]
+    complete: bool = True
+
+
+@dataclass(frozen=True)
 class ChildConfig:
     """One CHILD_SA that a profile wants; whatever replaces it is held to the same. Durations are seconds."""
 
@@ -394,8 +407,11 @@ class EngineConfig:
     eap_only: bool = False                      # the EAP method may be all that proves the gateway (RFC 5998)
     ppk_id: bytes = b""                         # of the post-quantum pre-shared key that must be used (RFC 8784)
     certificates: tuple[bytes, ...] = ()        # DER, own first
+    chains: tuple[OwnChain, ...] = ()           # ways to send them, for gateways that ask for one; the best first
     signatures: tuple[str, ...] = ()            # auth.SIGNATURES keys the agent's key can make, best first
-    certificate_authorities: tuple[bytes, ...] = ()  # SHA-1 of SubjectPublicKeyInfo, for CERTREQ (RFC 7296 §3.7)
+    # SHA-1 of SubjectPublicKeyInfo, for CERTREQ (RFC 7296 §3.7): () asks for any certificate, None for none
+    certificate_authorities: tuple[bytes, ...] | None = None
+    ocsp: bool = False                          # ask the gateway for OCSP responses too (RFC 4806)
     local_ts: tuple[TrafficSelector, ...] = ()
     remote_ts: tuple[TrafficSelector, ...] = ()
     request_ipv4: bool = True

@@ -3,13 +3,13 @@
 Cookies (RFC 7296 §2.6), NAT detection (§2.23), redirects (RFC 5685 §3) and what both sides say that they can.
 """
 
-from client.core.ikev2.constants import ExchangeType, HashAlgorithm, NotifyType
+from client.core.ikev2.constants import CertEncoding, ExchangeType, HashAlgorithm, NotifyType
 from client.core.ikev2.errors import InvalidSyntax, ProtocolError
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.keymat import IkeKeys, ciphers
 from client.core.ikev2.message import Message, encode_plain
 from client.core.ikev2.natd import detect_nat, nat_detection
-from client.core.ikev2.payloads import Nonce, Notify, Payload
+from client.core.ikev2.payloads import CERTREQ, Nonce, Notify, Payload
 from client.core.ikev2.proposal import Proposal
 from client.core.ikev2.redirect import RedirectedAway, new_gateway, redirected_from
 
@@ -94,6 +94,9 @@ class FirstExchange:
         peer.childless = message.notify(NotifyType.CHILDLESS_IKEV2_SUPPORTED) is not None
         peer.multiple_auth = message.notify(NotifyType.MULTIPLE_AUTH_SUPPORTED) is not None
         peer.ppk = message.notify(NotifyType.USE_PPK) is not None
+        peer.authorities = frozenset(
+            authority for asked in message.all(CERTREQ) if asked.encoding == CertEncoding.X509_SIGNATURE
+            for authority in asked.authorities)
         if hashes := message.notify(NotifyType.SIGNATURE_HASH_ALGORITHMS):
             peer.hashes = frozenset(
                 int.from_bytes(hashes.data[i:i + 2], "big") for i in range(0, len(hashes.data) - 1, 2))

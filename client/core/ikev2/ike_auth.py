@@ -52,6 +52,7 @@ MAX_GATEWAY_ROUNDS = 4      # authentications of the gateway
 PPK_ID_FIXED = 2            # the type in PPK_IDENTITY (RFC 8784 §5.1)
 EAP_FAILURE, EAP_SUCCESS = 4, 3     # EAP codes (RFC 3748 §4.2)
 MAX_CERTIFICATES = 16
+MAX_OCSP = 4
 
 
 class _Expected(Enum):
@@ -161,15 +162,27 @@ class IkeAuth:
         config, first = self._ctx.config, self._round == 0
         payloads: list[Payload] = [self._id_i]
         if self._rounds[self._round].auth == "certificate":
-            payloads += [CERT(CertEncoding.X509_SIGNATURE, der) for der in config.certificates]
-        if first and config.certificate_authorities and self._ticket is None:
+            payloads += [CERT(CertEncoding.X509_SIGNATURE, der) for der in self._own_certificates()]
+        if first and config.certificate_authorities is not None and self._ticket is None:
             payloads.append(CERTREQ(CertEncoding.X509_SIGNATURE, config.certificate_authorities))
+            if config.ocsp:     # by whichever responder: who may sign is judged by the authority (RFC 4806 §3.1)
+                payloads.append(CERTREQ(CertEncoding.OCSP_CONTENT, ()))
         if first and config.remote_id is not None:
             payloads.append(IDr(*config.remote_id))
         payloads += with_auth
         if first:
             payloads += self._tunnel_wanted()
         self._send(payloads)
+
+    def _own_certificates(self) -> tuple[bytes, ...]:
+        """Those that lead to an authority which the gateway asks for, where there are any (RFC 7296 §3.7)."""
+        config, wanted = self._ctx.config, self._ctx.peer.authorities
+        for chain in config.chains if wanted else ():
+            if chain.authorities & wanted:
+                return chain.certificates
+        if wanted and config.chains and all(chain.complete for chain in config.chains):
+            self._ctx.emit(Progress("certificate-not-asked-for"))
+        return config.certificates
 
     def _tunnel_wanted(self) -> list[Payload]:
         config = self._ctx.config
@@ -235,13 +248,14 @@ class IkeAuth:
             self._judge_resumed(peer_auth, id_r, message, now)
             return
         certificates = tuple(c.data for c in message.all(CERT) if c.encoding == CertEncoding.X509_SIGNATURE)
+        ocsp = tuple(c.data for c in message.all(CERT) if c.encoding == CertEncoding.OCSP_CONTENT)
 
         def verdict(given: PeerVerdict, now: float) -> None:
             self._verdict(given, message, now)
 
         self._ctx.emit(PeerAuth(
             self._ctx.ask(verdict), peer_auth.method, peer_auth.data, self._proof.peer_octets(id_r), self._proof.prf,
-            id_r.id_type, id_r.data, certificates[:MAX_CERTIFICATES]))
+            id_r.id_type, id_r.data, certificates[:MAX_CERTIFICATES], ocsp[:MAX_OCSP]))
 
     def _judge_resumed(self, peer_auth: AUTH, id_r: IDr, message: Message, now: float) -> None:
         """The same gateway as before, and it could open the ticket."""

@@ -111,6 +111,7 @@ class PeerAbilities:
     intermediate: bool = False              # IKE_INTERMEDIATE (RFC 9242)
     multiple_auth: bool = False             # several authentications (RFC 4739)
     ppk: bool = False                       # post-quantum pre-shared keys (RFC 8784)
+    authorities: frozenset[bytes] = frozenset()     # of CERTREQ: whose certificates it takes (§3.7)
     hashes: frozenset[int] | None = None    # SIGNATURE_HASH_ALGORITHMS, None when it sent none
 
 
