@@ -110,10 +110,26 @@ def new_card(folder: Path) -> Card:
     return card
 
 
+def _unanswered(lab: Lab, card: Card) -> int:
+    """``rove connect`` on a terminal where nobody is."""
+    terminal = Terminal(lab, "connect", "cert", env=card.environment)
+    try:
+        began = time.monotonic()
+        terminal.wait("PIN of the smartcard", 20)
+        code = terminal.process.wait(320)
+        terminal.look()
+        said = [line for line in terminal.said.splitlines() if "rove:" in line]
+        print(f"after {time.monotonic() - began:.1f} s exit code {code}, {said}; the card saw {card.log}")
+        return 0 if code == 7 and not card.log and not lab.gateway.sas() else 1
+    finally:
+        terminal.close()
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.soak.smartcard", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--interval", type=int, default=60, help="seconds of ike.reauth (default: 60)")
+    parser.add_argument("--unanswered", action="store_true", help="only a prompt that nobody answers: five minutes")
     options = parser.parse_args()
     times = max(1, round(options.minutes * 60 / options.interval))
     with tempfile.TemporaryDirectory(prefix="rove-card-") as folder, Lab("rvsoak") as lab:
@@ -125,6 +141,8 @@ def main() -> int:
         done = lab.rove("import", str(profile))
         if done.returncode:
             raise LabError(done.stdout + done.stderr)
+        if options.unanswered:
+            return _unanswered(lab, card)
         print(f"load {os.getloadavg()[0]:.1f} at the start", flush=True)
         figures = reauthentications(lab, card, "cert", times, options.interval, cancel_last=True, tell=True)
         seen = {word: card.log.count(word) for word in sorted(set(card.log))}

@@ -60,6 +60,7 @@ def words() -> list[bytes]:
     keys = {part for key in (*KEYS, *client.importers.sswan.KEYS) for part in (key, *key.split("."))}
     values = ("psk", "certificate", "eap-mschapv2", "ikev2-eap", "ikev2-cert", "10.0.0.0/8", "::/0", "192.0.2.1",
               "vpn.example.org", "aes256gcm16-prfsha384-ecp384", "aes128-sha256-modp2048", "system", "30s", "true",
+              "smartcard", "pkcs11:token=a;id=%01?module-name=b", "issuer", "eku", "1.3.6.1.5.5.7.3.2",
               "alice@example.org", "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", '"""', "'''", "[[", "]]")
     return [text.encode() for text in (*sorted(keys), *values)]
 
@@ -97,6 +98,17 @@ fragmentation = false
 ''', "eap": '''name="eap"
 gateway.address="vpn.example.org"
 user={auth="eap-mschapv2", identity="LAB\\\\alice", ike_identity="@vpn"}
+''', "smartcard": '''name="card"
+gateway.address="vpn.example.org"
+[user]
+auth="smartcard"
+certificate="pkcs11:token=badge;serial=0815;id=%01;object=alice;type=cert?module-path=/usr/lib/card.so"
+[policy]
+autoconnect=true
+token_removed="keep"
+''', "rule": '''name="rule"
+gateway.address="vpn.example.org"
+user={auth=["smartcard", "eap-mschapv2"], identity="alice", certificate={issuer="CN=CA,O=Corp", eku="clientAuth"}}
 ''', "open": '''name="open"
 gateway={address="2001:db8::1", trust="system"}
 [user]
