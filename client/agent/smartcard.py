@@ -18,7 +18,7 @@ from client.agent.keys import Credential, ordered_chain
 from client.agent.modules import Module, modules_for
 from client.agent.pin_cache import PinCache
 from client.agent.pkcs11 import Login, PinRefused, PinState, TokenId, TokenInfo, Tokens, issuer_name
-from client.agent.prompts import Choice, Prompter, PromptKind, Question, SecretUsedUp
+from client.agent.prompts import Choice, PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp
 from client.agent.token_rules import Candidate, candidates
 from client.agent.worker import Worker
 from client.model.cause import Cause, RoveError
@@ -154,17 +154,18 @@ class TokenSigner:
         signing = self._worker.run(lambda: login.sign(algorithm, octets, pin), SIGN_PATIENCE)
         try:
             if on_pad:
-                return await _under_notice(self._prompter, _pad_text(login.token.label), self._profile, signing)
-            return await signing
-        except PinRefused as error:
-            self.release()
-            raise RoveError(Cause.PIN_WRONG, str(error).rstrip(".")) from error
-        except RoveError as error:
-            if error.cause in (Cause.TOKEN_REMOVED, Cause.TOKEN_SILENT):
-                self.release()
+                raw = await _under_notice(self._prompter, _pad_text(login.token.label), self._profile, signing)
+            else:
+                raw = await signing
+        except BaseException as error:
+            self.release()      # what was begun on the session may still be open: it is of no use any more
+            if isinstance(error, PinRefused):
+                raise RoveError(Cause.PIN_WRONG, str(error).rstrip(".")) from error
+            if isinstance(error, PromptCancelled):
+                raise RoveError(Cause.PROMPT_CANCELLED, str(error)) from error
             raise
-        finally:
-            self._linger()
+        self._linger()
+        return raw
 
     def release(self) -> None:
         """Logs out, soon. Idempotent."""

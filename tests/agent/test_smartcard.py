@@ -385,6 +385,41 @@ def test_pin_pad_for_a_key_that_asks_each_time(card: Card) -> None:
     assert card.log == ["right", "right-again", "logout"]
 
 
+@pytest.mark.parametrize(("how", "cause"), [
+    ("cancelled there", Cause.PROMPT_CANCELLED), ("cancelled here", Cause.PROMPT_CANCELLED),
+    ("mistyped", Cause.PIN_WRONG)])
+def test_pin_pad_and_no_pin_for_the_signature(card: Card, how: str, cause: Cause) -> None:
+    card.turn_on("pad")
+
+    async def scenario(cards: Smartcards) -> None:
+        person = Person(on_notice=lambda: card.turn_on("pad-pin", PIN))
+        credential = await unlocked(cards, person, CAROL)
+
+        async def cancelled(text: str, profile: str = "") -> None:
+            await asyncio.sleep(0.1)
+            raise PromptCancelled("no")
+        if how == "cancelled there":
+            card.turn_on("pad-cancel")
+        elif how == "mistyped":
+            person.on_notice = lambda: card.turn_on("pad-pin", "000000")
+        else:
+            person.notice = cancelled       # type: ignore[method-assign]
+        with fails(cause):
+            await credential.signer.sign("ecdsa-sha256", OCTETS)
+        with fails(Cause.CREDENTIAL_UNUSABLE, "logged out"):
+            await credential.signer.sign("ecdsa-sha256", OCTETS)
+        card.turn_off("pad-cancel")
+        card.turn_on("pad-pin", PIN)        # ends the C_Login that nobody waits for
+        await cards.settled()
+        card.turn_off("pad-pin")
+        person = Person(on_notice=lambda: card.turn_on("pad-pin", PIN))
+        credential = await unlocked(cards, person, CAROL)       # and all is well again
+        await credential.signer.sign("ecdsa-sha256", OCTETS)
+        credential.release()
+    run(scenario)
+    assert card.log.count("wrong") == (how == "mistyped")
+
+
 def test_pin_pad_cancelled_there(card: Card) -> None:
     card.turn_on("pad")
     card.turn_on("pad-cancel")
