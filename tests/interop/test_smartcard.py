@@ -15,7 +15,7 @@ import pytest
 from tests.interop.renewal import no_loss
 from tests.interop.rovetest import state
 from tests.interop.terminal import Terminal
-from tests.lab import plan
+from tests.lab import pki, plan
 from tests.lab.lab import Lab
 from tests.lab.measure import wait_until
 from tests.lab.rove import Done
@@ -40,7 +40,7 @@ def card(whole_card: Card) -> Card:
 def ready(lab: Lab, connection: str = "cert", certificate: Any = "pkcs11:object=client-rsa", **changes: Any) -> str:
     """A fresh roved with the profile of this connection, the key on the card."""
     lab.roved.start(fresh=True)
-    user = {"auth": "smartcard", "certificate": certificate, "key": ""}
+    user = {"auth": "smartcard", "certificate": certificate, "key": ""} | changes.pop("user", {})
     done = lab.rove("import", str(lab.profile(connection, user=user, **changes)))
     assert done.returncode == 0, done.stdout + done.stderr
     return connection
@@ -69,6 +69,28 @@ def test_the_card_signs(lab: Lab, card: Card, connection: str, certificate: Any,
         done = lab.rove("reauth", name, "--timeout", "20", secrets={"--pin-fd": PIN}, env=card.environment)
         assert done.returncode == 0, done.stdout + done.stderr
     assert card.log[-4:] == ["right", "logout"] * 2
+
+
+@pytest.mark.parametrize(("connection", "certificate", "user"), [
+    ("eaptls", "pkcs11:object=client-rsa", {"identity": "alice@lab.test"}),
+    ("eaponly", {"eku": "clientAuth"}, {"identity": "bob@lab.test", "aaa": {"trust": ["root"]}}),
+])
+def test_eap_tls_with_the_key_on_the_card(lab: Lab, card: Card, connection: str, certificate: Any,
+                                          user: dict[str, Any]) -> None:
+    """RSA in a handshake beside the gateway's own AUTH; EC where the gateway proves itself by EAP alone (RFC 5998)."""
+    more: dict[str, Any] = {}
+    if "aaa" in user:
+        user = user | {"aaa": {"trust": [str(pki.directory() / "root.crt")]}}
+        more = {"gateway": {"trust": "eap"}}
+    name = ready(lab, connection, certificate, user={"auth": "eap-tls", **user}, **more)
+    if isinstance(certificate, dict):
+        choose(lab, card, name, "CN=bob")
+    mark = lab.gateway.mark()
+    done = connect(lab, card, name)
+    assert done.returncode == 0, done.stdout + done.stderr
+    lab.gateway.wait("EAP method EAP_TLS succeeded", timeout=1, since=mark)
+    assert lab.ping("client", plan.CORP_HOST)
+    assert card.log == ["right", "logout"]
 
 
 def choose(lab: Lab, card: Card, name: str, subject: str) -> None:
