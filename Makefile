@@ -1,6 +1,6 @@
 # make demo   Rove against a real strongSwan gateway, in network namespaces (root)
 # make test   all tests (root)
-.PHONY: help setup demo test unit lint bench fuzz packages clean
+.PHONY: help setup demo test unit lint bench fuzz packages test-packages clean
 
 PYTHON = .venv/bin/python
 
@@ -10,6 +10,7 @@ help:
 # make lint   ruff and mypy
 # make fuzz   every parser and the engine, SECONDS=60 each (docs/fuzzing.md)
 # make packages  .deb, .rpm, wheel, SBOM and checksums, below dist/
+# make test-packages  the .deb on fresh Debian 12 and 13 with systemd (root, mmdebstrap, systemd-container)
 # make bench  figures beside strongSwan's, as ratios (root, minutes)
 
 setup:
@@ -33,6 +34,9 @@ bench: setup
 
 packages:
 	@python3 packaging/build.py
+
+test-packages: setup
+	@$(PYTHON) -m tests.packages
 
 SECONDS ?= 60
 fuzz: setup
