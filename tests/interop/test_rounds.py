@@ -12,7 +12,7 @@ from tests.lab.gateways import PASSWORD, PSK
 from tests.lab.lab import Lab
 
 # connection → how the gateway's log says that each of our rounds was proven
-PROVEN = {"multi": ["RSA_EMSA_PKCS1_SHA2_256", "EAP"], "multi3": ["pre-shared key", "RSA_EMSA_PKCS1_SHA2_256", "EAP"],
+PROVEN = {"multi": ["RSA_EMSA_PKCS1_SHA2_512", "EAP"], "multi3": ["pre-shared key", "RSA_EMSA_PKCS1_SHA2_512", "EAP"],
           "pskeap": ["pre-shared key", "EAP"]}
 
 
