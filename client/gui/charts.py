@@ -14,7 +14,7 @@ from client.texts import translated as _
 
 SECONDS = MAX_SAMPLES
 LEAST_SCALE = 1024.0        # octets/s: noise is not to look like a flood
-PERIOD = 3600.0             # s of the state timeline
+SHORTEST, LONGEST = 300.0, 3600.0   # s of the state timeline: it grows with what there is to see
 
 # state → pattern and strength: told apart without colours, the words are beside it
 _PATTERNS = {
@@ -96,10 +96,10 @@ class Throughput(Chart):
 
 
 class Timeline(Chart):
-    """The states of the last hour, from left to right, up to now."""
+    """The states of the last hour at most, from left to right, up to now."""
 
     def __init__(self) -> None:
-        super().__init__(_("States of the last hour"), 54)
+        super().__init__(_("States over time"), 54)
 
     def words(self) -> str:
         shown = [state_text(span.state) for span in list(self.history.spans)[-8:]]
@@ -111,9 +111,11 @@ class Timeline(Chart):
         now = time.time()
         band = QRectF(0.5, 0.5, self.width() - 1, self.height() - metrics.height() - 5)
         labels_end = 0.0
-        for state, begin, end in stretches(list(self.history.spans), now - PERIOD, now):
-            left = band.left() + (begin - now + PERIOD) / PERIOD * band.width()
-            right = band.left() + (end - now + PERIOD) / PERIOD * band.width()
+        spans = list(self.history.spans)
+        period = min(max(now - spans[0].begin, SHORTEST), LONGEST) if spans else SHORTEST
+        for state, begin, end in stretches(spans, now - period, now):
+            left = band.left() + (begin - now + period) / period * band.width()
+            right = band.left() + (end - now + period) / period * band.width()
             pattern, strength = _PATTERNS.get(state, (Qt.BrushStyle.NoBrush, 0.0))
             piece = QRectF(left, band.top(), max(right - left, 1.5), band.height())
             painter.fillRect(piece, QBrush(self._colour(strength), pattern))

@@ -10,17 +10,21 @@ from client import texts
 FOLDER = Path(__file__).parent / "translations"
 
 
-def use_language() -> None:
-    """What the environment asks for; English where there is no translation."""
+def use_language() -> list[QTranslator]:
+    """What the environment asks for → what was installed; nothing, and English, where there is no translation."""
     application = QCoreApplication.instance()
     assert application is not None
     locale = _locale()
     ours, qts = QTranslator(application), QTranslator(application)
-    if ours.load(locale, "rove", "_", str(FOLDER)):
-        QCoreApplication.installTranslator(ours)
-        texts.bind(lambda text: QCoreApplication.translate("", text))
-        if qts.load(locale, "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
-            QCoreApplication.installTranslator(qts)
+    if not ours.load(locale, "rove", "_", str(FOLDER)):
+        return []
+    texts.bind(lambda text: QCoreApplication.translate("", text))
+    installed = [ours]
+    if qts.load(locale, "qtbase", "_", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        installed.append(qts)
+    for translator in installed:
+        QCoreApplication.installTranslator(translator)
+    return installed
 
 
 def _locale() -> QLocale:

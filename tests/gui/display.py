@@ -85,10 +85,10 @@ class Display:
     def run(self, *argv: str, check: bool = True, timeout: float = 30.0) -> str:
         return shell.run(*self._enter(*argv), env=self._env, check=check, timeout=timeout).stdout
 
-    def picture(self, name: str) -> Path:
-        """The whole screen as folder/name.png, for people to look at."""
+    def picture(self, name: str, window: str = "0") -> Path:
+        """The whole screen, or one window, as folder/name.png, for people to look at."""
         path = self.folder / f"{name}.png"
-        self.run(sys.executable, "-m", "tests.gui.shot", str(path))
+        self.run(sys.executable, "-m", "tests.gui.shot", str(path), window)
         return path
 
     def windows(self, title: str) -> list[str]:

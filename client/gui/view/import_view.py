@@ -25,7 +25,7 @@ def _rows(profile: Profile, imported: Imported) -> tuple[tuple[str, str], ...]:
     if isinstance(trust, str):
         trusts = {"system": _("the system's authorities"), "eap": _("the log-in method alone")}[trust]
     else:
-        trusts = _("{n} certificates of its own").format(n=len(trust))
+        trusts = _("certificates of its own: {n}").format(n=len(trust))
     ways = _("all traffic") if profile.tunnel.full else ", ".join(map(str, profile.tunnel.remote))
     rows = ((_("Gateway"), ", ".join(profile.gateway.address)), (_("Must prove to be"), profile.gateway.identity),
             (_("Trusts"), trusts), (_("Log-in"), profile.user.auth), (_("As"), profile.user.identity),
