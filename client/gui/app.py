@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-from PySide6.QtCore import QEvent, QObject, QTimer
+from PySide6.QtCore import QEvent, QObject, QTimer, QUrl
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QApplication, QDialog, QMessageBox
 
 from client.gui import links
@@ -124,6 +125,8 @@ class App(QObject):
             self._open_window()
             assert self._window is not None
             self._window.open_log(name)
+        elif command.verb == "browse":
+            QDesktopServices.openUrl(QUrl(name, QUrl.ParsingMode.StrictMode))
         elif command.verb == "delete":
             self._delete(name)
         elif self._link is not None:

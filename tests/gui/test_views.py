@@ -144,6 +144,15 @@ def test_a_finding_can_be_acted_on_while_the_tunnel_is_up():
     assert detail_view(known(one), "work", NOW).notes[0].button.command == Command("reauth", "work")
 
 
+@pytest.mark.parametrize(("url", "opened"), [
+    ("https://portal.example/login?a=b", True), ("http://192.0.2.1/", True), ("file:///etc/passwd", False),
+    ("javascript:alert(1)", False), ("https://", False)])
+def test_a_networks_page_is_opened_if_it_is_one(url, opened):
+    one = tunnel(findings=({"code": "captive-portal", "message": texts.finding_text("captive-portal", url=url)},))
+    button = detail_view(known(one), "work", NOW).notes[0].button
+    assert (button and button.command) == (Command("browse", url) if opened else None)
+
+
 def test_another_full_tunnel_can_be_disconnected():
     both = known(failed("another-full-tunnel"), tunnel(name="home"), profiles=("work", "home"))
     view = detail_view(both, "work", NOW)
@@ -241,6 +250,14 @@ def test_a_lost_tunnel_stays_on_the_screen_and_says_unprotected():
     assert not notices.notice(tunnel(State.CONNECTING), failed(), ours=True).persistent
 
 
+def test_a_certificate_that_will_expire_is_told_once():
+    expiring = tunnel(findings=({"code": "user-certificate-expires", "message": "It expires."},))
+    said = notices.notice(tunnel(), expiring, ours=False)
+    assert (said.body, said.persistent) == ("It expires.", False)
+    assert notices.notice(expiring, expiring, ours=False) is None
+    assert notices.notice(tunnel(), tunnel(findings=({"code": "child-lost", "message": "x"},)), ours=False) is None
+
+
 def test_a_question_is_persistent_and_can_be_answered():
     said = notices.question("work", "PIN for work")
     assert (said.persistent, [action for action, _ in said.actions]) == (True, ["answer", "dismiss"])
@@ -316,7 +333,8 @@ def test_a_causes_sentence_can_be_told_again_in_another_language(monkeypatch, ca
 
 @pytest.mark.parametrize("code", sorted(texts.FINDINGS))
 def test_findings_can_be_told_again(monkeypatch, code):
-    fields = {"detail": "10.0.0.0/8", "why": "The gateway does not answer.", "until": "2026-05-04T12:00:00.000Z"}
+    fields = {name: f"some {name}" for name in re.findall(r"\{(\w+)\}", texts.FINDINGS[code])}
+    fields |= {"why": "The gateway does not answer.", "until": "2026-05-04T12:00:00.000Z"}
     told = texts.finding_text(code, **fields)
     monkeypatch.setattr(texts, "_translate", texts._translate)
     texts.bind(lambda text: f"<{text}>")

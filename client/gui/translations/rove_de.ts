@@ -260,6 +260,10 @@
         <translation>Die andere trennen</translation>
     </message>
     <message>
+        <source>Open the page</source>
+        <translation>Seite öffnen</translation>
+    </message>
+    <message>
         <source>since {time} ({age})</source>
         <translation>seit {time} ({age})</translation>
     </message>
@@ -988,6 +992,14 @@ Wer Ihr Gateway betreibt, hat Ihnen eine Datei gegeben: ein Rove-Profil (.toml) 
         <translation>Entsperren Sie sie mit ihrer PUK und dem Werkzeug des Ausstellers der Smartcard, oder fragen Sie dort.</translation>
     </message>
     <message>
+        <source>This installation lacks the TLS engine that EAP-TLS, TTLS and PEAP need.</source>
+        <translation>Dieser Installation fehlt der TLS-Teil, den EAP-TLS, TTLS und PEAP brauchen.</translation>
+    </message>
+    <message>
+        <source>Install Rust (cargo) and install Rove again, or use a package that has the engine.</source>
+        <translation>Installieren Sie Rust (cargo) und Rove noch einmal, oder benutzen Sie ein Paket, das ihn enthält.</translation>
+    </message>
+    <message>
         <source>There is no network.</source>
         <translation>Es gibt kein Netz.</translation>
     </message>
@@ -1030,6 +1042,14 @@ Wer Ihr Gateway betreibt, hat Ihnen eine Datei gegeben: ein Rove-Profil (.toml) 
     <message>
         <source>This network may block UDP port 4500 or drop large packets: try another one. IKE fragmentation, at the gateway and in the profile (ike.fragmentation), keeps packets small.</source>
         <translation>Vielleicht sperrt dieses Netz den UDP-Port 4500 oder verwirft große Pakete: Versuchen Sie ein anderes. IKE-Fragmentierung, am Gateway und im Profil (ike.fragmentation), hält die Pakete klein.</translation>
+    </message>
+    <message>
+        <source>This network wants you to log in, or to agree to something, before it lets anything pass.</source>
+        <translation>Dieses Netz verlangt eine Anmeldung oder Zustimmung, bevor es etwas durchlässt.</translation>
+    </message>
+    <message>
+        <source>Open the page that it names, or any, in a browser and do what it asks; Rove goes on by itself then.</source>
+        <translation>Öffnen Sie die Seite, die es nennt, oder irgendeine, in einem Browser und tun Sie, was sie verlangt; Rove macht dann von selbst weiter.</translation>
     </message>
     <message>
         <source>The connection did not come up in time.</source>
@@ -1304,6 +1324,26 @@ Wer Ihr Gateway betreibt, hat Ihnen eine Datei gegeben: ein Rove-Profil (.toml) 
         <translation>Rove wartet auf Ihre Eingabe, bis {until}.</translation>
     </message>
     <message>
+        <source>This network wants you to log in first, on the page {url} that it names.</source>
+        <translation>Dieses Netz verlangt zuerst eine Anmeldung, auf der Seite {url}, die es nennt.</translation>
+    </message>
+    <message>
+        <source>This network wants you to log in first. Open any page in a browser.</source>
+        <translation>Dieses Netz verlangt zuerst eine Anmeldung. Öffnen Sie irgendeine Seite in einem Browser.</translation>
+    </message>
+    <message>
+        <source>It could not be found out whether the gateway&apos;s certificate has been revoked ({detail}).</source>
+        <translation>Es war nicht herauszufinden, ob das Zertifikat des Gateways widerrufen wurde ({detail}).</translation>
+    </message>
+    <message>
+        <source>Your certificate {name} expires in less than {left}, on {date}. Get a new one in time: Rove does not keep a connection whose certificate has expired.</source>
+        <translation>Ihr Zertifikat {name} läuft in weniger als {left} ab, am {date}. Besorgen Sie rechtzeitig ein neues: Rove hält keine Verbindung, deren Zertifikat abgelaufen ist.</translation>
+    </message>
+    <message>
+        <source>The gateway&apos;s certificate {name} expires in less than {left}, on {date}. If it is not renewed, the connection ends then.</source>
+        <translation>Das Zertifikat {name} des Gateways läuft in weniger als {left} ab, am {date}. Wird es nicht erneuert, endet die Verbindung dann.</translation>
+    </message>
+    <message>
         <source>You have to log in again, and that did not work: {why} “rove reauth” tries once more; until {until} the connection goes on as it is.</source>
         <translation>Sie müssen sich neu anmelden, und das gelang nicht: {why} „rove reauth“ versucht es noch einmal; bis {until} besteht die Verbindung weiter, wie sie ist.</translation>
     </message>
@@ -1344,8 +1384,20 @@ Wer Ihr Gateway betreibt, hat Ihnen eine Datei gegeben: ein Rove-Profil (.toml) 
         <translation>In ein anderes Netz gewechselt</translation>
     </message>
     <message>
+        <source>The network lets us pass</source>
+        <translation>Das Netz lässt uns durch</translation>
+    </message>
+    <message>
         <source>Gateway refused the move</source>
         <translation>Das Gateway hat den Wechsel abgelehnt</translation>
+    </message>
+    <message>
+        <source>Gateway asks for a certificate of another authority</source>
+        <translation>Das Gateway verlangt ein Zertifikat einer anderen Stelle</translation>
+    </message>
+    <message>
+        <source>A certificate will expire</source>
+        <translation>Ein Zertifikat läuft bald ab</translation>
     </message>
     <message>
         <source>Time to log in again</source>

@@ -1,5 +1,6 @@
 """One connection → what its page in the window shows."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,7 @@ from client.model.units import clock, duration, octets, parse_time
 from client.texts import translated as _
 
 MAX_NETWORKS = 6
+_PAGE = re.compile(r"https?://[^\s/?#\\@]+([/?#]\S*)?")
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,8 @@ def profile_summary(row: ProfileRow) -> str:
 def button_text(verb: str) -> str:
     return {"connect": _("Connect again"), "disconnect": _("Disconnect"), "reauth": _("Log in again now"),
             "rekey": _("Renew keys"), "log": _("Show the log"), "import": _("Import …"), "answer": _("Answer …"),
-            "delete": _("Delete …"), "disconnect-others": _("Disconnect the other one")}[verb]
+            "delete": _("Delete …"), "disconnect-others": _("Disconnect the other one"),
+            "browse": _("Open the page")}[verb]
 
 
 def _since(tunnel: TunnelState, now: datetime) -> str:
@@ -148,8 +151,15 @@ def _notes(known: Known, tunnel: TunnelState, row: ProfileRow) -> tuple[Note, ..
         notes.append(Note(message, advice, _remedy(known, error.code, tunnel) if ended else None, error=ended))
     for finding in tunnel.findings:
         code = finding.get("code", "")
-        notes.append(Note(retold.finding(code, finding.get("message", "")), button=_remedy(known, code, tunnel)))
+        message = finding.get("message", "")
+        notes.append(Note(retold.finding(code, message), button=_page(code, message) or _remedy(known, code, tunnel)))
     return tuple(notes)
+
+
+def _page(code: str, message: str) -> Button | None:
+    """The page on which a network wants people to log in. It names it itself, so it gets a browser and no more."""
+    url = retold.field(code, message, "url")
+    return Button(button_text("browse"), Command("browse", url)) if _PAGE.fullmatch(url) else None
 
 
 def _remedy(known: Known, code: str, tunnel: TunnelState) -> Button | None:

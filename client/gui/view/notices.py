@@ -10,6 +10,10 @@ from client.texts import translated as _
 
 _ACTIVE = (State.CONNECTED.value, State.ROAMING.value)
 
+# Findings that ask for something of people, and not only when they look.
+TOLD = frozenset({"user-certificate-expires", "gateway-certificate-expires", "captive-portal",
+                  "captive-portal-unnamed"})
+
 
 @dataclass(frozen=True)
 class Notice:
@@ -33,6 +37,17 @@ class Withdrawn:
 
 def notice(before: TunnelState | None, after: TunnelState, ours: bool) -> Notice | Withdrawn | None:
     """``ours``: somebody at this desktop asked for what happens now. None: nothing to say."""
+    said = _change(before, after, ours)
+    known = {finding.get("code") for finding in before.findings} if before else set()
+    for finding in after.findings:
+        code = finding.get("code", "")
+        if code in TOLD and code not in known and (said is None or isinstance(said, Withdrawn) or not said.urgency):
+            return Notice(after.name, after.name, retold.finding(code, finding.get("message", "")), "rove-attention",
+                          actions=(("open", _("Details")),))
+    return said
+
+
+def _change(before: TunnelState | None, after: TunnelState, ours: bool) -> Notice | Withdrawn | None:
     name = after.name
     if before is not None and before.state == after.state:
         return None

@@ -32,6 +32,13 @@ def finding(code: str, message: str) -> str:
     return _retold(message, [template]) if template else message
 
 
+def field(code: str, message: str, name: str) -> str:
+    """What a finding's sentence has in this place; empty where it is another sentence."""
+    template = texts.FINDINGS.get(code, "")
+    found = _pattern(template).fullmatch(message) if f"{{{name}}}" in template else None
+    return found[name] if found else ""
+
+
 def question(text: str, questions: Sequence[str], warnings: Sequence[str]) -> tuple[str, str]:
     """What the agent asks → (what it warns of before, the question itself), each by the template that fits."""
     for template in questions:
