@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import time
 
 import pytest
 
@@ -130,3 +131,26 @@ async def test_another_way_is_looked_for_when_the_known_addresses_lead_nowhere(
     path = rig.connection.state().path
     assert path is not None
     assert path.local.startswith("[2001:db8::10]")
+
+
+@in_loop
+async def test_a_tunnel_without_a_network_has_no_timer_and_is_renewed_when_there_is_one(rig: Rig) -> None:
+    """Hours in a cellar: nothing is sent, nobody is asked, and what was due is done at the first network."""
+    slept = 0.0
+    rig.surface.now = lambda: time.monotonic() + slept
+    rig.connection._around = review.replace(rig.connection._around, clock=rig.surface.now)
+    await rig.connected()
+    rig.surface.candidates, there = [], rig.surface.candidates
+    rig.connection.network_changed(LINK)
+    assert rig.connection.state().state == "offline"
+    assert rig.connection._timer is not None
+    assert rig.connection._timer.cancelled()
+    slept = 2 * 3600
+    await asyncio.sleep(0.05)
+    assert rig.connection.state().counters.rekeys == 0
+    rig.surface.candidates = there
+    rig.connection.network_changed(LINK)
+    await rig.until(lambda: rig.connection.state().counters.rekeys == 1)
+    await rig.until(lambda: rig.connection.state().state == "connected")
+    assert rig.connection.state().counters.reauths == 0
+    assert rig.surface.prepared == 1

@@ -109,6 +109,9 @@ class FakeTransport:
     def rebind(self, path: ike.Path, nat: bool) -> None:
         pass
 
+    def keep_alive(self, nat: bool) -> None:
+        pass
+
     def stats(self) -> DataPathStats:
         return DataPathStats((), (), 0.0, 0.0, 0)
 

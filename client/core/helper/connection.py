@@ -182,6 +182,10 @@ class Connection:
                 self._drive()
 
     def _follow(self, engine: Succession, paths: list[ike.Path]) -> None:
+        """Without any path nothing is wound up and nothing sent (``_drive``): on the first one what is late is done."""
+        back = self._cut_off and bool(paths)
+        if self._transport is not None and self._cut_off is not (not paths):
+            self._transport.keep_alive(bool(paths) and self._tunnel.nat)
         self._cut_off = not paths
         if paths and self._portal.captive:
             self._portal.now_on(paths[0].interface)
@@ -189,8 +193,12 @@ class Connection:
                 self._portal_gone()
                 self._trying()
         with self._accounted():
-            engine.set_paths(paths, self._around.clock(),
-                             self._paths(self._next_gateways) if self._next_gateways else None)
+            now = self._around.clock()
+            if back:
+                engine.late(now)
+            engine.set_paths(paths, now, self._paths(self._next_gateways) if self._next_gateways else None)
+            if back:
+                engine.handle_timeout(now)
             self._drive()
         if self._cut_off and self._tunnel.state in _ONLINE:
             self._change(self._tunnel.to(State.OFFLINE, time.time()))
@@ -608,7 +616,7 @@ class Connection:
         if self._timer is not None:
             self._timer.cancel()
         due = engine.next_timeout()
-        if due is not None:
+        if due is not None and not self._cut_off:
             self._timer = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._timeout_due)
 
     def _obey_all(self, events: list[ike.Event]) -> None:

@@ -84,6 +84,10 @@ class Transport:
 
     def rebind(self, path: Path, nat: bool) -> None:
         self.data_path.rebind(DataPathEndpoint(path.local, path.remote, path.index))
+        self.keep_alive(nat)
+
+    def keep_alive(self, nat: bool) -> None:
+        """For a NAT's sake, which a way that is no more has not."""
         self.data_path.set_keepalive(NAT_KEEPALIVE if nat else 0.0)
 
     def stats(self) -> DataPathStats:

@@ -204,11 +204,14 @@ class Ikev2Engine:
         for sa in list(self._ctx.sas.values()):
             self._retransmit(sa, now, fresh=True)
 
-    def woke(self, now: float) -> None:
-        """The machine has slept. What could not be renewed meanwhile has not been used either: it does not end before
+    def late(self, now: float) -> None:
+        """Nothing could be done for a while. What could not be renewed has not been used either: it does not end before
         it could be renewed now."""
+        self._ctx.timers.postpone((Timer.EXPIRE_IKE, Timer.EXPIRE_CHILD), now + AWAKE)
+
+    def woke(self, now: float) -> None:
+        """The machine has slept."""
         ctx, sa = self._ctx, self._ctx.current()
-        ctx.timers.postpone((Timer.EXPIRE_IKE, Timer.EXPIRE_CHILD), now + AWAKE)
         if ctx.nat and ctx.path is not None and sa is not None and sa.state is IkeState.ESTABLISHED:
             tell_new_address(ctx, sa)       # a NAT has forgotten us meanwhile, in all likelihood
         self.probe(now)

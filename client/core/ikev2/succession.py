@@ -136,26 +136,22 @@ class Succession:
             engine.again(now)
         self._collect(now)
 
-    def woke(self, now: float) -> None:
-        """The machine has slept: a new authentication takes the place of renewed keys only if they cannot be renewed
-        now, too."""
+    def late(self, now: float) -> None:
+        """Nothing could be done for a while: the machine slept, or had no network. A new authentication takes the place
+        of renewed keys only if they cannot be renewed now, too."""
         for engine in list(self._engines()):
-            engine.woke(now)
+            engine.late(now)
         for spi, due in self._ends.items():
             if due.at < now + AWAKE:
                 self._ends[spi] = reauth.by_end(now, max(due.deadline, now + AWAKE))
         self._set_timer(now)
-        self._collect(now)
 
-    def probe_mtu(self, octets: int, now: float) -> bool:
-        """Of the present IKE_SA's path."""
-        asked = self._present.probe_mtu(octets, now)
+    def woke(self, now: float) -> None:
+        """The machine has slept."""
+        self.late(now)
+        for engine in list(self._engines()):
+            engine.woke(now)
         self._collect(now)
-        return asked
-
-    @property
-    def takes_fragments(self) -> bool:
-        return self._present.takes_fragments
 
     def traffic_seen(self, at: float) -> None:
         self._present.traffic_seen(at)
