@@ -38,6 +38,12 @@ SYSTEM = {                              # file of the repository → (package, w
     "packaging/completions/rove.bash": ("rove", "/usr/share/bash-completion/completions/rove"),
     "packaging/completions/_rove": ("rove", "/usr/share/zsh/vendor-completions/_rove"),
     "packaging/completions/rove.fish": ("rove", "/usr/share/fish/vendor_completions.d/rove.fish"),
+    "packaging/desktop/org.rovevpn.Rove.desktop": ("rove-gui", "/usr/share/applications/org.rovevpn.Rove.desktop"),
+    "packaging/desktop/org.rovevpn.Rove-autostart.desktop": (
+        "rove-gui", "/etc/xdg/autostart/org.rovevpn.Rove-autostart.desktop"),
+    "packaging/desktop/org.rovevpn.Rove.xml": ("rove-gui", "/usr/share/mime/packages/org.rovevpn.Rove.xml"),
+    **{str(icon.relative_to(ROOT)): ("rove-gui", f"/usr/share/{icon.relative_to(ROOT)}")
+       for icon in sorted((ROOT / "icons/hicolor").rglob("*.svg"))},
 }
 
 

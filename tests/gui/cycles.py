@@ -19,7 +19,7 @@ from tests.cli.bus import FakeRoved, private_bus
 
 WARM_UP = 210           # until the histories are full: they are bounded
 REST = 190.0            # s before counting: qasync keeps a cancelled time-out until it would have ended (180 s)
-MAX_OBJECTS = 200       # more than before, of hundreds of thousands: caches that fill late
+MAX_OBJECTS = 400       # more than before, of 60,000: the last minutes' 300 samples, and caches that fill late
 MAX_MEMORY = 3.0        # MB
 
 
@@ -65,10 +65,10 @@ def run(roved: FakeRoved, times: int) -> int:
     asyncio.set_event_loop(loop)
     app = App(Tray(), background=False, roved_uid=os.getuid())
     with loop:
-        return int(loop.run_until_complete(cycles(app, times)))
+        return int(loop.run_until_complete(cycles(app, roved, times)))
 
 
-async def cycles(app: Any, times: int) -> int:
+async def cycles(app: Any, roved: FakeRoved, times: int) -> int:
     running = asyncio.ensure_future(app.run([], "open"))
     await click(app, "Connect work")
     await click(app, "Disconnect work")
@@ -76,10 +76,12 @@ async def cycles(app: Any, times: int) -> int:
     for number in range(times + WARM_UP):
         if number == WARM_UP:
             await asyncio.sleep(REST)
+            roved.calls.clear()     # the fake's own memory
             before = figures()
         await click(app, "Connect work")
         await click(app, "Disconnect work")
     await asyncio.sleep(REST)
+    roved.calls.clear()
     after = figures()
     app.quit()
     await running
