@@ -24,6 +24,19 @@ GERMAN = {"Password for work": "Passwort für work", "Connect work": "work verbi
           "History": "Verlauf", "Security": "Sicherheit", "Import a connection": "Verbindung importieren",
           "work: connected": "work: verbunden"}
 
+BREEZE_DARK = """[Colors:Window]
+BackgroundNormal=42,46,50
+ForegroundNormal=252,252,252
+[Colors:View]
+BackgroundNormal=27,30,32
+ForegroundNormal=252,252,252
+[Colors:Button]
+BackgroundNormal=49,54,59
+ForegroundNormal=252,252,252
+[General]
+ColorScheme=BreezeDark
+"""
+
 
 class Show:
     def __init__(self, lab: Lab, folder: Path, language: str, dark: bool) -> None:
@@ -38,12 +51,13 @@ class Show:
             return lab.host.enter(*argv, account=USER)
         env = lab.host.environment(USER) | {"LANG": "de_DE.UTF-8" if self._german else "C.UTF-8",
                                             "LANGUAGE": "de" if self._german else ""}
-        if self._dark:
-            env["XDG_CURRENT_DESKTOP"] = "GNOME"
         with tempfile.TemporaryDirectory() as name:
             Path(name).chmod(0o755)
+            if self._dark:
+                env |= {"XDG_CURRENT_DESKTOP": "KDE", "KDE_SESSION_VERSION": "5", "XDG_CONFIG_HOME": name}
+                (Path(name) / "kdeglobals").write_text(BREEZE_DARK)
             with Display(Path(name) / "session", enter, env) as display:
-                self._display, self._panel = display, Panel(display, *(["--dark"] if self._dark else []))
+                self._display, self._panel = display, Panel(display)
                 self._pictures()
 
     def _pictures(self) -> None:

@@ -19,8 +19,8 @@ CONTROLS = ("push button", "button", "check box", "combo box", "text", "password
 class Panel:
     """The panel without pixels, tests/gui/sni.py."""
 
-    def __init__(self, display: Display, *options: str) -> None:
-        self._process = display.start("panel", sys.executable, "-m", "tests.gui.sni", *options, stdin=subprocess.PIPE,
+    def __init__(self, display: Display) -> None:
+        self._process = display.start("panel", sys.executable, "-m", "tests.gui.sni", stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE)
         self._answer()
 

@@ -17,7 +17,6 @@ from dbus_fast.aio import MessageBus
 WATCHER, WATCHER_PATH = "org.kde.StatusNotifierWatcher", "/StatusNotifierWatcher"
 ITEM, MENU = "org.kde.StatusNotifierItem", "com.canonical.dbusmenu"
 NOTIFICATIONS = "org.freedesktop.Notifications"
-SETTINGS, APPEARANCE = "org.freedesktop.portal.Settings", "org.freedesktop.appearance"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 
 
@@ -49,20 +48,7 @@ class Panel:
             return Message.new_method_return(message, "v", [values[message.body[1]]])
         if message.interface == NOTIFICATIONS:
             return self.notification(message)
-        if message.interface == SETTINGS:
-            return self.setting(message)
         return None
-
-    def setting(self, message: Message) -> Message:
-        """The desktop portal, which knows one thing: whether people like it dark (``--dark``)."""
-        scheme = {"color-scheme": Variant("u", 1 if "--dark" in sys.argv else 0)}
-        if message.member == "ReadAll":
-            return Message.new_method_return(message, "a{sa{sv}}", [{APPEARANCE: scheme}])
-        if message.body[:1] == [APPEARANCE] and message.body[1] in scheme:
-            value = scheme[message.body[1]]
-            return Message.new_method_return(message, "v", [value if message.member == "ReadOne" else
-                                                            Variant("v", value)])
-        return Message.new_error(message, "org.freedesktop.portal.Error.NotFound", "")
 
     def notification(self, message: Message) -> Message:
         match message.member:
@@ -123,7 +109,6 @@ async def serve() -> None:
     bus = await MessageBus(bus_type=BusType.SESSION).connect()
     panel = Panel(bus)
     await bus.request_name(NOTIFICATIONS)
-    await bus.request_name("org.freedesktop.portal.Desktop")
     await bus.request_name(WATCHER)
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -10,8 +10,6 @@ import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-import pytest
-
 from client import texts
 from client.gui.translate import FOLDER
 from client.model.cause import Cause
@@ -35,14 +33,16 @@ def test_every_sentence_is_there_and_translated(tmp_path):
     assert [source for source, node in ours.items() if node.get("type") or not node.text] == []
 
 
-PAIRS = [(source, node.text or "") for source, node in messages(TS).items()]
+def odd(source, translation):
+    return (sorted(re.findall(r"\{\w+\}", source)) != sorted(re.findall(r"\{\w+\}", translation))
+            or ("&" in source) != ("&" in translation)
+            or translation.endswith((".", ":", "…", "?")) != source.endswith((".", ":", "…", "?")))
 
 
-@pytest.mark.parametrize(("source", "translation"), PAIRS)
-def test_a_translation_has_the_fields_and_the_form_of_its_source(source, translation):
-    assert sorted(re.findall(r"\{\w+\}", source)) == sorted(re.findall(r"\{\w+\}", translation))
-    assert ("&" in source) == ("&" in translation)
-    assert translation.endswith((".", ":", "…", "?")) == source.endswith((".", ":", "…", "?"))
+def test_a_translation_has_the_fields_and_the_form_of_its_source():
+    assert [(source, node.text) for source, node in messages(TS).items() if odd(source, node.text or "")] == []
+    assert odd("{a} and &b.", "{a} und b.")
+    assert odd("{a}.", "{b}.")
 
 
 def test_the_sentences_of_the_command_line_are_among_them():
