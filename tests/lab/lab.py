@@ -18,6 +18,7 @@ from tests.lab.host import Host
 from tests.lab.network import Network
 from tests.lab.ping import PingStream
 from tests.lab.plan import CLIENT, CORP, GW
+from tests.lab.radius import FreeRadius, Hostapd
 from tests.lab.rove import Done
 from tests.lab.shell import LabError, LabInUse
 from tests.lab.strongswan import StrongSwan
@@ -40,6 +41,8 @@ class Lab(Network):
         self.folder = Path(tempfile.gettempdir()) / f"rove-lab-{prefix}"
         self.gateway = StrongSwan("gw", self.spaces[GW], self.folder / "gw")
         self.swan_client = StrongSwan("client", self.spaces[CLIENT], self.folder / "client")
+        self.radius = FreeRadius(self.spaces[GW], self.folder / "radius")
+        self.hostapd = Hostapd(self.spaces[GW], self.folder / "hostapd")
         self.host = Host(prefix, self.spaces[CLIENT], self.folder / "host")
         self.roved = rove.Roved(self.host, self.folder / "rove")
         self._with_host, self._actions = host, actions
@@ -73,6 +76,8 @@ class Lab(Network):
         """Leave no process, namespace, mount, control group or file. Set ROVE_LAB_KEEP=1 to keep the files."""
         self._end_started()
         self.roved.kill()
+        self.radius.stop()
+        self.hostapd.stop()
         for swan in (self.swan_client, self.gateway):
             swan.kill()
         self.host.stop()
@@ -92,6 +97,8 @@ class Lab(Network):
         """Back to how ``up`` left it; only the gateway goes on as it is, without SAs."""
         self._end_started()
         self.roved.stop()
+        self.radius.stop()
+        self.hostapd.stop()
         self.swan_client.stop()
         self.heal()
         if self.gateway.running:

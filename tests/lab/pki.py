@@ -71,6 +71,7 @@ LEAVES = (
     _server("server", "rsa"),
     _server("server-ec"),
     _server("server-ed", "ed"),
+    _server("server-radius", names=("radius.lab.test",)),
     _server("server-noeku", bad="noeku", eku=()),
     _server("server-rogue", bad="bad-rogue", issuer="rogue"),
     _server("server-wrongname", names=("other.example",)),

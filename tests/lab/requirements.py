@@ -12,6 +12,7 @@ _PROGRAMS = {
     "Xvfb": "xvfb", "xdotool": "xdotool", "openbox": "openbox", "tint2": "tint2",
     "/usr/libexec/at-spi-bus-launcher": "at-spi2-core",
     "softhsm2-util": "softhsm2", "pkcs11-tool": "opensc", "gcc": "gcc",
+    "/usr/sbin/freeradius": "freeradius", "/usr/sbin/hostapd": "hostapd",
 }
 _PLUGINS = {
     "kernel-libipsec": "libcharon-extra-plugins", "eap-mschapv2": "libcharon-extauth-plugins",
