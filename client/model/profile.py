@@ -19,6 +19,7 @@ VERSION = 1
 MAX_BYTES = 256 * 1024
 MAX_CHILDREN = 16        # CHILD_SAs of one profile
 MAX_DOTS = 512           # in one line: tomllib needs time and memory with the square of a dotted key's parts
+TRANSPORTS = ("udp", "tcp", "esp")
 AUTH_METHODS = ("psk", "certificate", "smartcard", "eap-mschapv2", "eap-md5", "eap-gtc", "eap-tls",
                 *(f"eap-ttls/{inner}" for inner in ("mschapv2", "pap", "gtc", "md5")),
                 *(f"eap-peap/{inner}" for inner in ("mschapv2", "gtc")))
@@ -172,6 +173,14 @@ class Policy:
 
 
 @dataclass(frozen=True)
+class Roaming:
+    """``transports`` in the order in which they are tried: "udp", "tcp"; "esp" is UDP without UDP where no NAT is."""
+
+    transports: tuple[str, ...] = ("udp", "tcp")
+    tcp_port: int = 4500
+
+
+@dataclass(frozen=True)
 class Profile:
     name: str
     gateway: Gateway
@@ -181,6 +190,7 @@ class Profile:
     ike: Ike
     children: tuple[Child, ...] = ()     # empty: [tunnel] is the only one; else ``tunnel.remote`` is all of theirs
     policy: Policy = Policy()
+    roaming: Roaming = Roaming()
 
 
 def parse_profile(text: str) -> Profile:
@@ -221,7 +231,8 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
             raise ProfileError("child: the networks are in the [[child]] tables, so tunnel.remote must be left out")
         remote = tuple(network for child in children for network in child.remote)
     return Profile(values["name"], gateway, user, Tunnel(remote, values["tunnel.exclude"], values["tunnel.lan"]),
-                   Dns(values["dns.mode"], values["dns.domains"]), ike, children, _policy(values))
+                   Dns(values["dns.mode"], values["dns.domains"]), ike, children, _policy(values),
+                   Roaming(values["roaming.transports"], values["roaming.tcp_port"]))
 
 
 def _user(values: Mapping[str, Any]) -> User:
@@ -450,6 +461,19 @@ def _ppk_id(value: Any) -> str:
     return str(value)
 
 
+def _transports(value: Any) -> tuple[str, ...]:
+    names = _list(value, len(TRANSPORTS))
+    if not names or len(set(map(str, names))) < len(names):
+        raise ValueError(f"must be a list of one or more of {', '.join(TRANSPORTS)}, each once")
+    return tuple(_choice(*TRANSPORTS)(name) for name in names)
+
+
+def _port(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 65535:
+        raise ValueError("must be a port number, 1 to 65535")
+    return value
+
+
 def _children(value: Any) -> tuple[dict[str, Any], ...]:
     """What each table gives, checked; what it leaves out is as in [ike]."""
     if not isinstance(value, list) or not all(isinstance(table, dict) for table in value):
@@ -536,8 +560,8 @@ KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
     "ike.fragmentation": (_flag, True),
     "ike.legacy": (_choice("off", "on", "never"), "off"),
     "ike.ppk": (_ppk_id, ""),
-    "roaming.transports": (_later(["udp"]), ["udp"]),
-    "roaming.tcp_port": (_later(4500), 4500),
+    "roaming.transports": (_transports, ("udp", "tcp")),
+    "roaming.tcp_port": (_port, 4500),
     "policy.autoconnect": (_flag, False),
     "policy.lockdown": (_later("off"), "off"),
     "policy.on_reauth_failure": (_later("disconnect"), "disconnect"),

@@ -17,7 +17,7 @@ from client.core.crypto.algorithms import ESP_SUITES
 from client.core.datapath.base import DataPathEndpoint, Selector
 from client.core.datapath.page import Sa
 from client.core.datapath.process import ProcessDataPath
-from client.core.esp.size import largest_payload
+from client.core.datapath.size import largest_payload
 from client.model.endpoint import Endpoint
 from tests.datapath.network import PORT, End, Pair
 from tests.datapath.peers import Recorder, endpoint

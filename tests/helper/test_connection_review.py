@@ -19,6 +19,7 @@ from client.core.helper import connection as module
 from client.core.helper import monitor
 from client.core.helper.agents import Prepared
 from client.core.helper.connection import Connection, Surroundings
+from client.core.helper.ladder import Memory
 from client.core.helper.transport import Callbacks
 from client.core.ikev2 import auth
 from client.core.ikev2 import events as ike
@@ -80,6 +81,8 @@ class FakeTransport:
         self.surface, self.callbacks = surface, callbacks
         self.data_path = self
         self.closed = False
+        self.bound: list[tuple[ike.Path, bool]] = []
+        self.limits: list[int] = []
         surface.transport = self
 
     async def start(self) -> None:
@@ -107,6 +110,15 @@ class FakeTransport:
                     self.callbacks.datagram, answer.data, ike.Path(answer.path.remote, answer.path.local))
 
     def rebind(self, path: ike.Path, nat: bool) -> None:
+        self.bound.append((path, nat))
+
+    def set_limit(self, octets: int) -> None:
+        self.limits.append(octets)
+
+    async def open_stream(self, way: ike.Path, port: int) -> ike.Path:
+        raise ConnectionRefusedError
+
+    def close_stream(self) -> None:
         pass
 
     def keep_alive(self, nat: bool) -> None:
@@ -196,7 +208,7 @@ def in_loop(scene: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., No
 def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     surface = Surface(Responder(GATEWAY, seeded("gateway"), Behaviour()))
     monkeypatch.setattr(module, "Transport",
-                        lambda _interface, _mark, callbacks, _nursery: FakeTransport(surface, callbacks))
+                        lambda _interface, _mark, callbacks, _nursery, **_more: FakeTransport(surface, callbacks))
     monkeypatch.setattr(module, "candidate_paths", lambda _gateways, _mark: surface.candidates)
     monkeypatch.setattr(monitor, "EAGER_WAIT", 0.01)
     monkeypatch.setattr(monitor, "BACK_OFF", (0.01, 0.05))
@@ -211,7 +223,7 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
     monkeypatch.setattr(module, "resolve", resolve)
     agent: Any = FakeAgent(surface)
     connection = Connection(PROFILE, agent, 0.0, Surroundings(
-        FakeHost(surface), surface.events.append, lambda _level, _text: None, Nursery(), 0, "rove0", 1,
+        FakeHost(surface), surface.events.append, lambda _level, _text: None, Nursery(), Memory(), 0, "rove0", 1,
         clock=surface.now, random=seeded("client")))
     return Rig(surface, connection)
 

@@ -45,7 +45,6 @@ def test_every_default_may_be_written_out(key):
 
 
 @pytest.mark.parametrize(("key", "value"), [
-    ("roaming.transports", ["udp", "tcp"]),
     ("policy.lockdown", "always"), ("policy.on_reauth_failure", "lockdown")])
 def test_what_has_not_landed_is_refused_by_name(key, value):
     with pytest.raises(ProfileError, match=rf"^{key}: .*not available in this version"):

@@ -11,21 +11,25 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from errno import EMSGSIZE
 from typing import Any, Protocol
 
 from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
 from client.core.helper.answers import EAP_TIMEOUT, Answer, Answers
+from client.core.helper.climb import Climb
 from client.core.helper.expiry import CODES, refusal
 from client.core.helper.expiry_watch import ExpiryWatch
 from client.core.helper.fetch import Fetcher
 from client.core.helper.fetch_rules import Reply
+from client.core.helper.ladder import Memory
 from client.core.helper.machine_settings import MachineSettings
 from client.core.helper.monitor import SILENCE, BackOff
 from client.core.helper.portal import PortalWatch
 from client.core.helper.resume import Resume
 from client.core.helper.revocation import Revocation, Uplink
-from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa
+from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa, suites
+from client.core.helper.sizing import Sizing
 from client.core.helper.status_check import StatusCheck
 from client.core.helper.transport import Callbacks, Transport
 from client.core.helper.tunnel import Tunnel, describe, step
@@ -49,6 +53,7 @@ SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
 _WAITING = "waiting-for-user"       # the finding while somebody is asked
+_ANSWERED = ("ike-sa-init", "resuming")    # IKE_SA_INIT, or what takes its place
 _REFUSALS = (Cause.USER_REFUSED, Cause.PPK_REFUSED)
 _SILENCE = (Cause.GATEWAY_SILENT, Cause.LOGIN_UNANSWERED)
 _ONLINE = (State.CONNECTING, State.CONNECTED, State.ROAMING, State.RECONNECTING)
@@ -70,6 +75,7 @@ class Surroundings:
     event: Callable[[dict[str, Any]], None]
     log: Callable[[str, str], None]
     nursery: Nursery
+    memory: Memory
     index: int
     interface: str
     mark: int
@@ -114,6 +120,12 @@ class Connection:
         self._portal = PortalWatch(
             around.settings.portal.check, (*profile.gateway.address, profile.gateway.identity), self._ask_the_web,
             self._portal_found, self._portal_opened, lambda line: around.log("info", line))
+        self._climb = Climb(profile.roaming, around.memory, self._look_again, self.probe, self._step)
+        self._sizing = Sizing(
+            around.clock, self._probe_mtu, lambda: self._engine is not None and self._engine.takes_fragments,
+            lambda: self._transport.stats().last_outbound if self._transport is not None else 0.0, self._resize,
+            lambda: around.memory.of(*self._climb.network()).mtu,
+            lambda mtu: around.memory.learn(*self._climb.network(), mtu=mtu))
         self._search: asyncio.Task[None] | None = None      # for an address that can be reached from here
         self._silences = 0
         self._was_connected = False
@@ -371,17 +383,19 @@ class Connection:
             config = engine_config(self._profile, prepared, self._around.random, previous, alone=self._around.alone())
         turn = self._silences % len(gateways)       # after one that was silent the next is tried first
         self._gateways, self._next_gateways = gateways[turn:] + gateways[:turn], ()
-        paths = self._paths(self._gateways)
-        if not paths:
+        assert self._transport is not None
+        candidates = candidate_paths(self._gateways, self._around.mark)
+        if not candidates:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
         patience = config.connect_give_up if len(gateways) == 1 else SILENCE_BEFORE_THE_NEXT
         config = replace(config, childless=self._childless,
                          connect_give_up=self._back_off.give_up(self._around.clock(), patience))
         self._config = config
+        self._climb.begin(self._transport, candidates)
         self._engine = Succession(config, self._around.random)
-        self._around.log("info", f"initiating IKE_SA to {paths[0].remote.address} via {paths[0].interface}")
+        self._around.log("info", f"initiating IKE_SA to {candidates[0].gateway} via {candidates[0].interface}")
         try:
-            self._engine.start(paths, self._around.clock())
+            self._engine.start(self._climb.paths(candidates), self._around.clock())
             self._drive()
             await self._over
         except RoveError as error:
@@ -391,6 +405,8 @@ class Connection:
         finally:
             self._say_goodbye(self._engine)
             self._engine = None
+            self._climb.end()
+            self._sizing.end()
             self._forget_children()
             if self._timer is not None:
                 self._timer.cancel()
@@ -480,8 +496,9 @@ class Connection:
         self._transport = Transport(self._around.interface, self._around.mark, Callbacks(
             self._datagram, self._refused, self._expired,
             lambda: self._around.log("warning", "the data path died and was restarted with its SAs"),
-            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}")), self.probe),
-            self._around.nursery)
+            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}")), self.probe,
+            self._climb.stream_lost),
+            self._around.nursery, plain_esp="esp" in self._profile.roaming.transports)
         task = asyncio.get_running_loop().create_task(self._transport.start())
         self._jobs.add(task)
         task.add_done_callback(self._started_or_not)
@@ -499,10 +516,26 @@ class Connection:
         self._finish(error)
 
     def _paths(self, gateways: tuple[str, ...]) -> list[ike.Path]:
+        """To the gateway in use by whatever the ladder has come to; to another one by UDP, to begin with."""
         assert self._transport is not None
+        candidates = candidate_paths(gateways, self._around.mark)
+        if self._engine is not None and gateways == self._gateways:
+            return self._climb.paths(candidates)
         return [self._transport.path(candidate.interface, candidate.local, candidate.gateway, candidate.mtu,
-                                     candidate.index)
-                for candidate in candidate_paths(gateways, self._around.mark)]
+                                     candidate.index) for candidate in candidates]
+
+    def _look_again(self) -> None:
+        """The ladder has other paths."""
+        if self._engine is not None and self._transport is not None:
+            self._follow(self._engine, self._paths(self._gateways))
+
+    def _probe_mtu(self, octets: int) -> bool:
+        engine, asked = self._engine, False
+        if engine is not None:
+            with self._accounted():
+                asked = engine.probe_mtu(octets, self._around.clock())
+                self._drive()
+        return asked
 
     # --- another IKE_SA beside the present one, or at another gateway ---
 
@@ -638,6 +671,8 @@ class Connection:
             case ike.PpkNeeded():
                 self._ask(event.request_id, self._answers.mix_ppk(event))
             case ike.Progress():
+                if event.step in _ANSWERED:
+                    self._climb.answered()
                 self._childless |= event.step == "childless-only"
                 self._step(event.step, event.detail)
             case ike.Established():
@@ -647,7 +682,8 @@ class Connection:
                     self._agent.outcome(accepted=True)
                     self._logged_in(self._config)
                 self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
-                transport.rebind(event.path, event.nat)
+                self._climb.established(event.path)
+                self._use(event.path, event.nat)
             case ike.ChildInstalled():
                 transport.data_path.install_inbound(inbound_sa(event.child))
                 if event.outbound:
@@ -657,6 +693,8 @@ class Connection:
                 self._networks[event.child.name] = event.child
                 if event.rekeyed_spi is None or known is None or known.remote_ts != event.child.remote_ts:
                     self._apply_host()
+                elif known.proposal != event.child.proposal:
+                    self._resize()
             case ike.ChildOutbound():
                 transport.data_path.install_outbound(outbound_sa(event.child))
             case ike.ChildRemoved():
@@ -665,7 +703,8 @@ class Connection:
             case ike.PathChanged():
                 if event.confirmed:
                     self._portal_gone()
-                transport.rebind(event.path, event.nat)
+                self._climb.moved(event.path, confirmed=event.confirmed)
+                self._use(event.path, event.nat, confirmed=event.confirmed)
                 self._step("roamed" if event.confirmed else "roaming",
                            f"{event.path.interface} {event.path.local.address}")
                 self._tell_state()
@@ -679,7 +718,8 @@ class Connection:
                 if self._config is not None:
                     self._logged_in(self._config)
                 self._gateways, self._next_gateways = self._next_gateways or self._gateways, ()
-                transport.rebind(event.established.path, event.established.nat)
+                self._climb.established(event.established.path)
+                self._use(event.established.path, event.established.nat)
                 self._agent.outcome(accepted=True)
                 self._step("reauthenticated", event.reason)
             case ike.ReauthenticationFailed():
@@ -689,7 +729,10 @@ class Connection:
             case ike.Redirected():
                 self._step("redirected", event.gateway)
                 self._do(self._go_to(event.gateway))
+            case ike.MtuProbed():
+                self._sizing.probed(event)
             case ike.Unreachable():
+                self._climb.silent()
                 self._unreachable(RoveError(event.cause, event.detail))
             case ike.Failed():
                 self._finish(RoveError(event.cause, self._why(event.cause, event.detail)))
@@ -720,6 +763,12 @@ class Connection:
         known = refusal(self._config.certificates, datetime.now(UTC)) if self._config is not None else ""
         return f"{detail}; {known}" if cause is Cause.USER_REFUSED and known else detail
 
+    def _use(self, path: ike.Path, nat: bool, *, confirmed: bool = True) -> None:
+        """ESP goes by this path. Whether a NAT is on a new one is not known before the gateway has said so."""
+        if self._transport is not None:
+            self._transport.rebind(path, nat or not confirmed)
+            self._sizing.on(path, nat or not confirmed)
+
     def _found(self, finding: Finding) -> None:
         self._tunnel = self._tunnel.found(finding)
 
@@ -734,7 +783,10 @@ class Connection:
                 self._over.set_exception(error)
 
     def _refused(self, remote: Endpoint, errno: int) -> None:
-        if self._engine is not None:
+        if errno == EMSGSIZE:
+            self._sizing.refused()
+        elif self._engine is not None:
+            self._climb.refused(remote.port, errno)
             self._engine.udp_refused(f"{remote.address} UDP {remote.port}: {os.strerror(errno)}", self._around.clock())
             self._hint = RoveError(Cause.GATEWAY_REFUSES_UDP, f"{remote.address} port {remote.port}: "
                                    f"{os.strerror(errno)}")
@@ -824,11 +876,27 @@ class Connection:
     # --- the host ---
 
     def _apply_host(self) -> None:
-        config = host_config(self._profile, self._around.index, self._tunnel.virtual_ips,
-                             tuple(self._networks.values()))
+        config = self._host_config()
         dns = DnsState(tuple(map(str, config.dns_servers)), config.dns_domains)
         self._tunnel = replace(self._tunnel, dns=dns)
         self._do(self._apply(config))
+
+    def _host_config(self) -> HostConfig:
+        """With the data path told what fits, before packets of the new size can come."""
+        networks = tuple(self._networks.values())
+        inner = self._sizing.inner(suites(networks))
+        if self._transport is not None:
+            self._transport.data_path.set_limit(inner)
+        return host_config(self._profile, self._around.index, self._tunnel.virtual_ips, networks, inner)
+
+    def _resize(self) -> None:
+        """The path carries more, or less."""
+        if self._host_applied and self._networks and self._engine is not None:
+            self._do(self._apply_again(self._host_config()))
+
+    async def _apply_again(self, config: HostConfig) -> None:
+        self._around.log("info", f"packets of {self._sizing.outer} octets arrive, of {config.mtu} in the tunnel")
+        await self._around.host.apply(config)
 
     async def _apply(self, config: HostConfig) -> None:
         self._host_applied = True

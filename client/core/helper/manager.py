@@ -9,6 +9,7 @@ from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession
 from client.core.helper.connection import Connection, Surroundings
 from client.core.helper.fetch import Fetcher
+from client.core.helper.ladder import Memory
 from client.core.helper.log import LogBook
 from client.core.helper.machine_settings import MachineSettings
 from client.core.helper.owner import Owner
@@ -36,6 +37,7 @@ class Manager:
         self._nursery = Nursery()
         self._fetcher = Fetcher()
         self._revocation = Revocation(self._fetcher.fetch)
+        self._memory = Memory()
         self._clock = clock
         self._sleep = SleepWatch(self._woke, clock)
         self._monitor = NetworkMonitor(self._network_changed, self._network_stirs)
@@ -58,7 +60,7 @@ class Manager:
         connection = Connection(profile, agent, deadline, Surroundings(
             host=self._host, event=lambda document: self._on_event(owner, {"connection": name, **document}),
             log=lambda level, text: self._log.write(owner, name, level, text), nursery=self._nursery,
-            index=index, interface=interface_name(index), mark=mark(index), clock=self._clock,
+            memory=self._memory, index=index, interface=interface_name(index), mark=mark(index), clock=self._clock,
             alone=lambda: self._is_alone(profile), fetcher=self._fetcher, settings=self._settings,
             revocation=self._revocation))
         self._connections[owner, name] = (connection, index, profile)

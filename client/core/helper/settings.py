@@ -1,6 +1,6 @@
 """A profile and what the agent prepared → settings of the engine, the data path and the host. Pure but for jitter."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import ip_network
 
@@ -38,7 +38,6 @@ from client.core.platform.host import HostConfig, RemoteNetwork
 from client.model.cause import Cause, RoveError
 from client.model.profile import KEYLESS_METHODS, IpNetwork, Profile, Round
 
-TUN_MTU = 1400           # octets: an inner packet of this size fits 1500 with ESP in UDP over IPv4 or IPv6
 JITTER = 0.1             # of a lifetime, downwards, so that a fleet does not rekey as one
 EXPIRE = 1.1             # of the nominal lifetime: the hard end of a CHILD_SA
 _ANY = (ip_network("0.0.0.0/0"), ip_network("::/0"))
@@ -171,6 +170,11 @@ def outbound_sa(child: ChildSaInfo) -> OutboundSa:
                       _selectors(child.local_ts), _selectors(child.remote_ts), limit, esn)
 
 
+def suites(children: Iterable[ChildSaInfo]) -> tuple[str, ...]:
+    """Keys of ESP_SUITES, of CHILD_SAs."""
+    return tuple(dict.fromkeys(_suite(child.proposal)[0] for child in children))
+
+
 def _suite(proposal: Proposal) -> tuple[str, int, bool]:
     """(key of ESP_SUITES, packets it may carry, extended sequence numbers?) of a chosen proposal."""
     ciphers = replace(proposal, transforms=tuple(
@@ -184,7 +188,7 @@ def _selectors(selectors: tuple[TrafficSelector, ...]) -> tuple[Selector, ...]:
                  for ts in selectors)
 
 
-def host_config(profile: Profile, index: int, virtual_ips: VirtualIps, children: tuple[ChildSaInfo, ...]
+def host_config(profile: Profile, index: int, virtual_ips: VirtualIps, children: tuple[ChildSaInfo, ...], mtu: int
                 ) -> HostConfig:
     """The selectors as the gateway narrowed them decide what goes into the tunnel."""
     remote = tuple(dict.fromkeys(
@@ -195,7 +199,7 @@ def host_config(profile: Profile, index: int, virtual_ips: VirtualIps, children:
     servers = () if dns.mode == "off" else virtual_ips.dns
     # auto: everything where everything goes through the tunnel, or where the gateway names no domains to split by.
     answers_all = dns.mode == "full" or (dns.mode == "auto" and (full or not (virtual_ips.domains or dns.domains)))
-    return HostConfig(index=index, mtu=TUN_MTU, addresses=virtual_ips.addresses, remote=remote,
+    return HostConfig(index=index, mtu=mtu, addresses=virtual_ips.addresses, remote=remote,
                       exclude=profile.tunnel.exclude, lan=profile.tunnel.lan == "allow", dns_servers=servers,
                       dns_domains=tuple(dict.fromkeys((*dns.domains, *virtual_ips.domains))),
                       dns_full=bool(servers) and answers_all)

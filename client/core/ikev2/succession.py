@@ -153,6 +153,16 @@ class Succession:
             engine.woke(now)
         self._collect(now)
 
+    def probe_mtu(self, octets: int, now: float) -> bool:
+        """Of the present IKE_SA's path."""
+        asked = self._present.probe_mtu(octets, now)
+        self._collect(now)
+        return asked
+
+    @property
+    def takes_fragments(self) -> bool:
+        return self._present.takes_fragments
+
     def traffic_seen(self, at: float) -> None:
         self._present.traffic_seen(at)
 

@@ -24,7 +24,10 @@ class RemoteNetwork:
 
 @dataclass(frozen=True)
 class HostConfig:
-    """The whole of what one connection changes on the host; ``index`` N gives ``roveN``, its mark and its table."""
+    """The whole of what one connection changes on the host; ``index`` N gives ``roveN``, its mark and its table.
+
+    ``mtu`` is the largest packet that the tunnel carries whole.
+    """
 
     index: int
     mtu: int

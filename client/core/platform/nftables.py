@@ -21,7 +21,8 @@ def ruleset(configs: Iterable[HostConfig]) -> str:
     Replies to our marked sockets get the mark back before the kernel looks whether their source would be routed to
     where they came from (rp_filter with src_valid_mark, or firewalld's ``fib saddr . mark`` at priority -290): by
     the socket, so without connection tracking. ICMP errors about them come from any router on the way. And
-    nobody but the tunnel may talk to the virtual addresses, as in wg-quick.
+    nobody but the tunnel may talk to the virtual addresses, as in wg-quick. TCP in the tunnel hears of no larger
+    segments than fit it, whoever begins the connection, and behind whatever this host forwards for.
     """
     lines = [f"table inet {NFT_TABLE}", f"delete table inet {NFT_TABLE}"]  # the first makes the second possible
     active = sorted(configs, key=lambda config: config.index)
@@ -40,10 +41,21 @@ def ruleset(configs: Iterable[HostConfig]) -> str:
             *(f'    iifname != "{interface_name(config.index)}" {"ip" if entry.version == 4 else "ip6"} '
               f"daddr {entry.ip} fib saddr type != local drop"
               for config in active for entry in config.addresses),
+            *(line for config in active for line in _clamp("iifname", config)),
+            "  }",
+            "  chain postrouting {",
+            "    type filter hook postrouting priority mangle; policy accept;",
+            *(line for config in active for line in _clamp("oifname", config)),
             "  }",
             "}",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _clamp(direction: str, config: HostConfig) -> list[str]:
+    """TCP's MSS in what comes from the tunnel or goes there; nft only ever lowers it."""
+    return [f'    {direction} "{interface_name(config.index)}" meta nfproto {family} tcp flags syn '
+            f"tcp option maxseg size set {config.mtu - headers}" for family, headers in (("ipv4", 40), ("ipv6", 60))]
 
 
 def run_nft(text: str) -> None:

@@ -36,6 +36,9 @@ from client.model.cause import Cause, RoveError
 _GONE = frozenset((errno.ESRCH, errno.ENOENT, errno.ENODEV, errno.EADDRNOTAVAIL))
 
 
+IPV6_MIN_MTU = 1280
+
+
 def find_interface(netlink: Netlink, index: int) -> Link | None:
     return next((link for link in list_links(netlink) if link.name == interface_name(index)), None)
 
@@ -48,8 +51,10 @@ def establish(netlink: Netlink, config: HostConfig) -> int:
     plan = make_plan(config, link.index, ip_versions())
     if any(address.version == 6 for address in plan.addresses):
         allow_ipv6(link.name)
-    if not link.up or link.mtu != config.mtu:
-        set_link_up(netlink, link.index, config.mtu)
+    # Below the least MTU of IPv6 (RFC 8200 §5) the kernel would take IPv6 away: there the data path has to cut.
+    mtu = max(config.mtu, IPV6_MIN_MTU)
+    if not link.up or link.mtu != mtu:
+        set_link_up(netlink, link.index, mtu)
     _follow(netlink, config.index, link.index, plan)
     return link.index
 

@@ -71,9 +71,24 @@ def open_ike_sockets(mark: int, prefer_ports: bool = True) -> IkeSockets:
     return IkeSockets(tuple(opened[:half]), tuple(opened[half:]))
 
 
-def marked_socket(family: int, kind: int, mark: int) -> socket.socket:
+def open_esp_sockets(mark: int) -> tuple[socket.socket, ...]:
+    """Raw ones for ESP without UDP, IPv4 first, then IPv6 where the host has it. Raises RoveError(HOST_SETUP)."""
+    opened: list[socket.socket] = []
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            opened.append(marked_socket(family, socket.SOCK_RAW, mark, socket.IPPROTO_ESP))
+        except OSError as error:
+            if family == socket.AF_INET6 and error.errno in _NO_IPV6:
+                continue
+            for sock in opened:
+                sock.close()
+            raise RoveError(Cause.HOST_SETUP, f"raw sockets: {error.strerror or error}") from error
+    return tuple(opened)
+
+
+def marked_socket(family: int, kind: int, mark: int, protocol: int = 0) -> socket.socket:
     """Non-blocking, with SO_MARK. Raises OSError."""
-    sock = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    sock = socket.socket(family, kind | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, protocol)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, mark)
     except OSError:
