@@ -12,6 +12,14 @@ from tests.lab.plan import CLIENT, CORP, INET, MID, UPLINKS
 from tests.lab.router import Router
 from tests.lab.shell import LabError
 
+_LOUD = "table ip quiet\ndelete table ip quiet\n"
+_QUIET = _LOUD + """table ip quiet {
+  chain out {
+    type filter hook output priority 0
+    icmp type destination-unreachable drop
+  }
+}
+"""
 WAYS_DOWN = ("nm", "admin", "carrier", "silent")
 
 
@@ -24,6 +32,7 @@ class Network:
         self.routers = {name: Router(self.spaces[name], uplink, nat.get(name, "port"))
                         for name, uplink in UPLINKS.items()}
         self.dns: dict[str, NameServer] = {}
+        self._narrowed: dict[str, int] = {}
         self._relay: Relay | None = None
 
     def build(self) -> None:
@@ -52,6 +61,8 @@ class Network:
             self._relay.reset()
         for router in self.routers.values():
             router.reset()
+        for uplink in [name for name, mtu in self._narrowed.items() if mtu < 1500]:
+            self.narrow(uplink, 1500)
         self.link("lte", "nm")
         self.link("wifi", "up")
         for server in self.dns.values():
@@ -123,6 +134,14 @@ class Network:
     def udp(self, uplink: str, what: str) -> None:
         """``open``, ``block``, ``reject`` (ICMP says so), ``block500``, ``block4500``, ``blockfrag``."""
         self.routers[uplink].fail(udp=what)
+
+    def narrow(self, uplink: str, mtu: int) -> None:
+        """Behind the router only ``mtu`` octets pass, and nobody says so: ICMP is filtered. 1500 ends it."""
+        ends = ((self.spaces[uplink], "ext0"), (self.spaces[INET], f"{uplink}x"))
+        for space, interface in ends:
+            netns.ip_batch(space, [f"link set {interface} mtu {mtu}"])
+            shell.run(*netns.command(space), "nft", "-f", "-", stdin=_QUIET if mtu < 1500 else _LOUD)
+        self._narrowed[uplink] = mtu
 
     def ping(self, where: str, destination: str, timeout: float = 1.0) -> bool:
         return ping_once(self.spaces[where], destination, timeout)

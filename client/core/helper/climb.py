@@ -167,6 +167,7 @@ class Climb:
     def _next(self) -> None:
         if self._at is None:
             return
+        self._drop_stream()
         at = (self._at + 1) % len(self._rungs)
         self._round += at == 0
         self._say("ladder", str(self._rungs[at]))
@@ -230,7 +231,8 @@ class Climb:
         loop = asyncio.get_running_loop()
         since = loop.time()
         for number in range(1000):
-            await asyncio.sleep(AGAIN[min(number, len(AGAIN) - 1)])
+            wait = AGAIN[min(number, len(AGAIN) - 1)]
+            await asyncio.sleep(min(wait, STALE / 4) if self._udp else wait)
             if await self._open(lost.remote.port):
                 self._say("stream-back", str(lost.remote))
                 self._follow()
