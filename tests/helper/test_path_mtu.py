@@ -116,22 +116,21 @@ def test_a_hint_is_followed_by_a_probe_and_believed_by_nobody() -> None:
     search.begin(PATH, 0, link.now, probes=True)
     link.run(search)
     for _ in range(100):
-        assert not search.hint(link.now, probes=True)
+        search.hint(link.now)
     link.run(search, 1)
     assert (search.mtu, link.asked) == (1500, [1500, 1500])
     link.width = 1300
     link.now += 10
-    search.hint(link.now, probes=True)
+    search.hint(link.now)
     link.run(search)
     assert search.mtu == 1300
 
 
-def test_without_probes_the_link_has_to_do_until_something_is_said() -> None:
+def test_in_a_stream_nothing_is_asked() -> None:
     search, link = PathMtu(), Link(1300)
     search.begin(PATH, 0, link.now, probes=False)
+    search.hint(link.now + 10)
     assert (search.mtu, search.due) == (1500, None)
-    assert search.hint(link.now, probes=False)
-    assert search.mtu == LEAST
 
 
 def test_answers_of_another_path_and_of_nobody_do_not_count() -> None:

@@ -40,9 +40,9 @@ def listen(world: World) -> list[Said]:
         encode = engine._ctx.encode
 
         def noting(sa: Any, exchange: Any, payloads: Sequence[Payload], message_id: int, *, response: bool,
-                   who: str = who, encode: Any = encode) -> list[bytes]:
+                   who: str = who, encode: Any = encode, **more: Any) -> list[bytes]:
             heard.append(Said(who, exchange, response, message_id, tuple(payloads), sa.spi_i, world.now))
-            return encode(sa, exchange, payloads, message_id, response=response)
+            return encode(sa, exchange, payloads, message_id, response=response, **more)
         engine._ctx.encode = noting     # type: ignore[method-assign]
     return heard
 

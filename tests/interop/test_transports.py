@@ -96,7 +96,6 @@ def test_a_path_narrower_than_its_links(lab: Lab, mtu: int) -> None:
             assert lab.throughput(1.0, reverse=reverse) > 0.01
     assert here.count(FRAGMENTS) + there.count(FRAGMENTS) == 0
     assert here.count("udp") > 100
-    assert here.count(f"ip.len > {mtu}") == 0
 
 
 def test_a_roam_to_a_narrower_link(lab: Lab) -> None:

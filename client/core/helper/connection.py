@@ -122,7 +122,7 @@ class Connection:
             self._portal_found, self._portal_opened, lambda line: around.log("info", line))
         self._climb = Climb(profile.roaming, around.memory, self._look_again, self.probe, self._step)
         self._sizing = Sizing(
-            around.clock, self._probe_mtu, lambda: self._engine is not None and self._engine.takes_fragments,
+            around.clock, self._probe_mtu,
             lambda: self._transport.stats().last_outbound if self._transport is not None else 0.0, self._resize,
             lambda: around.memory.of(*self._climb.network()).mtu,
             lambda mtu: around.memory.learn(*self._climb.network(), mtu=mtu))

@@ -49,8 +49,8 @@ class PathMtu:
         self._hinted = -HINT_INTERVAL
 
     def begin(self, path: Path, known: int, now: float, *, probes: bool) -> None:
-        """On another path; ``known`` is what was found there before (0: nothing). Without ``probes`` (a stream, or a
-        gateway that takes no fragments) the link's own MTU has to do, until something is said against it."""
+        """On another path; ``known`` is what was found there before (0: nothing). Without ``probes`` (in a stream) the
+        link's own MTU has to do."""
         top = outer_size(path)
         least = min(LEAST, top)
         self._path = path
@@ -105,17 +105,13 @@ class PathMtu:
         self.due = now if self._doubted or self._next() else now + CONFIRM
         return self.mtu != before
 
-    def hint(self, now: float, *, probes: bool) -> bool:
-        """Somebody says that packets are too large. Is ``mtu`` another now?"""
-        if self._path is None or now - self._hinted < HINT_INTERVAL:
-            return False
+    def hint(self, now: float) -> None:
+        """Somebody says that packets are too large."""
+        if self.due is None or now - self._hinted < HINT_INTERVAL:
+            return
         self._hinted = now
-        if not probes:
-            before, self.mtu = self.mtu, self._sizes[0]
-            return self.mtu != before
         if not self._asked and self.mtu > self._sizes[0]:
             self._doubted, self.due = True, now
-        return False
 
     @property
     def settled(self) -> bool:

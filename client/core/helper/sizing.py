@@ -11,13 +11,12 @@ UNKNOWN = 1280           # octets of an inner packet, while there is no CHILD_SA
 
 
 class Sizing:
-    """Of one connection. ``probe(octets)`` asks the gateway, False where that cannot be now; ``probes`` says whether it
-    ever can; ``left`` when the last packet left; ``known`` and ``learn`` are the memory of networks."""
+    """Of one connection. ``probe(octets)`` asks the gateway, False where that cannot be now; ``left`` says when the
+    last packet left; ``known`` and ``learn`` are the memory of networks."""
 
-    def __init__(self, clock: Callable[[], float], probe: Callable[[int], bool], probes: Callable[[], bool],
-                 left: Callable[[], float], changed: Callable[[], None], known: Callable[[], int],
-                 learn: Callable[[int], None]) -> None:
-        self._clock, self._probe, self._probes, self._left = clock, probe, probes, left
+    def __init__(self, clock: Callable[[], float], probe: Callable[[int], bool], left: Callable[[], float],
+                 changed: Callable[[], None], known: Callable[[], int], learn: Callable[[int], None]) -> None:
+        self._clock, self._probe, self._left = clock, probe, left
         self._changed, self._known, self._learn = changed, known, learn
         self._search = PathMtu()
         self._path: Path | None = None
@@ -31,7 +30,7 @@ class Sizing:
         if path.same_way(self._path) and path.mtu == self._mtu_of_link and transport == self._transport:
             return
         self._path, self._transport, self._mtu_of_link = path, transport, path.mtu
-        self._search.begin(path, self._known(), self._clock(), probes=transport != "tcp" and self._probes())
+        self._search.begin(path, self._known(), self._clock(), probes=transport != "tcp")
         self._changed()
         self._schedule()
 
@@ -50,8 +49,7 @@ class Sizing:
 
     def refused(self) -> None:
         """Too large, says ICMP, or this host's own interface."""
-        if self._search.hint(self._clock(), probes=self._probes()):
-            self._changed()
+        self._search.hint(self._clock())
         self._schedule()
 
     def inner(self, suites: tuple[str, ...]) -> int:

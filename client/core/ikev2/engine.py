@@ -184,20 +184,15 @@ class Ikev2Engine:
         self._pump(now)
 
     def probe_mtu(self, octets: int, now: float) -> bool:
-        """Asks whether an IP packet of so many octets arrives: ``MtuProbed``, unless the path changes meanwhile. False:
-        it cannot be asked, now (another exchange is under way) or of this gateway."""
+        """Asks whether an IP packet of so many octets arrives: ``MtuProbed``, unless the IKE_SA changes meanwhile.
+        False: it cannot be asked now, another exchange is under way; or there is only a stream."""
         ctx, sa = self._ctx, self._ctx.current()
-        if ctx.finished or ctx.path is None or ctx.path.transport == "tcp" or not ctx.peer.fragmentation or sa is None \
+        if ctx.finished or ctx.path is None or ctx.path.transport == "tcp" or sa is None \
                 or sa.state is not IkeState.ESTABLISHED or sa.window.outstanding is not None or sa.window.queue:
             return False
         ctx.enqueue(sa, MtuProbe(ctx, sa, ctx.path, octets))
         self._pump(now)
         return True
-
-    @property
-    def takes_fragments(self) -> bool:
-        """May ``probe_mtu`` be asked at all?"""
-        return self._ctx.peer.fragmentation
 
     def again(self, now: float) -> None:
         """What waits for an answer is sent again at once: what was in its way is gone."""
@@ -485,33 +480,35 @@ class Ikev2Engine:
                 task = window.queue.popleft()
                 payloads = task.build_request(now)
                 if payloads is not None:
-                    datagrams = self._ctx.encode(sa, task.exchange, payloads, window.next_request_id, response=False)
-                    smaller = None
-                    if isinstance(task, MtuProbe):
-                        smaller, datagrams = datagrams, self._ctx.encode(
-                            sa, task.exchange, payloads, window.next_request_id, response=False, whole=True)
-                        task.sent_as(datagrams[0])
-                    self._track(sa, window.next_request_id, datagrams, task, now, smaller)
+                    probe = task if isinstance(task, MtuProbe) else None
+                    datagrams = self._ctx.encode(sa, task.exchange, payloads, window.next_request_id, response=False,
+                                                 whole=probe is not None)
+                    other = None
+                    if probe is not None:
+                        probe.sent_as(datagrams[0])
+                        other = self._ctx.encode(sa, task.exchange, probe.without_padding(), window.next_request_id,
+                                                 response=False)
+                    self._track(sa, window.next_request_id, datagrams, task, now, other)
 
     def _track(self, sa: IkeSa, message_id: int, datagrams: list[bytes], task: Task | None, now: float,
-               smaller: list[bytes] | None = None) -> None:
+               other: list[bytes] | None = None) -> None:
         interval = self._first_interval(sa)
-        sa.window.outstanding = Outstanding(message_id, datagrams, task, now, now, interval, smaller=smaller)
+        sa.window.outstanding = Outstanding(message_id, datagrams, task, now, now, interval, other=other)
         self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + interval)
-        self._ctx.send(datagrams, whole=smaller is not None)
+        self._ctx.send(datagrams, whole=other is not None)
 
     def _retransmit(self, sa: IkeSa, now: float, *, fresh: bool = False) -> None:
         """The same bytes again; ``fresh`` on a new path, where the interval starts over."""
         outstanding = sa.window.outstanding
         if outstanding is None:
             return
-        if outstanding.smaller is not None:
-            outstanding.datagrams, outstanding.smaller = outstanding.smaller, None
+        if outstanding.other is not None:
+            outstanding.datagrams, outstanding.other = outstanding.other, outstanding.datagrams
             if isinstance(outstanding.task, MtuProbe):
-                outstanding.task.cut = True
+                outstanding.task.small = True
         path = self._ctx.path
         if fresh or path is None or path.transport != "tcp":    # a stream loses nothing (RFC 9329 §7.2)
-            self._ctx.send(outstanding.datagrams)
+            self._ctx.send(outstanding.datagrams, whole=outstanding.other is not None)
         outstanding.last_sent = now
         outstanding.transmissions += 1
         if fresh:

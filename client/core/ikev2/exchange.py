@@ -69,7 +69,7 @@ class Outstanding:
     last_sent: float
     interval: float
     transmissions: int = 1
-    smaller: list[bytes] | None = None   # what is sent instead, should there be no answer
+    other: list[bytes] | None = None     # what is sent instead every second time, should there be no answer
 
 
 @dataclass

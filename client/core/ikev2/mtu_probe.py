@@ -3,8 +3,10 @@
     INFORMATIONAL request { N(40960, zeros) }        INFORMATIONAL response { }
 
 The padding is a status notification of the private range, which every gateway has to pass over (RFC 7296 §3.10.1). An
-exchange must not fail because its request was too large: what gets no answer is repeated in fragments (RFC 7383
-§2.5.1), so only gateways that take those are asked.
+exchange must not fail because its request was too large: where no answer comes the request goes out without its
+padding, then with it, and so on. That is no identical repetition (§2.1); but a gateway has seen the large one, and
+answers again, or it has not, and the small one is the first. Fragments (RFC 7383) would be the proper way: strongSwan
+with its mediation extension takes an INFORMATIONAL request in fragments for something else and drops it.
 """
 
 from client.core.ikev2.constants import ExchangeType
@@ -32,7 +34,11 @@ class MtuProbe:
         room = sa.cipher_out.room(octets - self._around - HEADER_LENGTH - GENERIC_HEADER_LENGTH)
         self._padding = bytes(max(0, room - _NOTIFY_HEADER))
         self.octets = octets
-        self.cut = False        # the answer is not one to the whole packet
+        self.small = False      # it went out without its padding, too: an answer proves nothing
+
+    @staticmethod
+    def without_padding() -> list[Payload]:
+        return []
 
     def build_request(self, now: float) -> list[Payload]:
         return [Notify.of(PADDING, self._padding)]
@@ -42,7 +48,7 @@ class MtuProbe:
         self.octets = self._around + len(datagram)
 
     def process_response(self, message: Message, now: float) -> None:
-        self._ctx.emit(MtuProbed(self._path, self.octets, arrived=not self.cut))
+        self._ctx.emit(MtuProbed(self._path, self.octets, arrived=not self.small))
 
     def moved_to(self, sa: IkeSa) -> None:
         """It was about a path, and its time is over."""

@@ -159,10 +159,6 @@ class Succession:
         self._collect(now)
         return asked
 
-    @property
-    def takes_fragments(self) -> bool:
-        return self._present.takes_fragments
-
     def traffic_seen(self, at: float) -> None:
         self._present.traffic_seen(at)
 
