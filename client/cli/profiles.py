@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from client.agent.prompts import Prompter
     from client.importers import Imported
 
-_TRUSTED = {"system": "the system's authorities", "eap": "the EAP method alone"}
+_TRUSTED = {"system": "the system's authorities", "eap": "the EAP method alone", "pin": "the key of its pin alone"}
 
 
 def run_import(options: argparse.Namespace) -> int:

@@ -124,6 +124,18 @@ def test_check_needs_no_roved_and_changes_nothing(rove, file, stored):
     assert "dns.mode" in result.err
 
 
+@pytest.mark.parametrize(("gateway", "words"), [
+    ('trust = "system"', "the system's authorities"), ("", "the system's authorities"),
+    (f'pin = "sha256:{"ab" * 32}"', "the key of its pin alone")])
+def test_check_says_by_whom_the_gateway_is_trusted(rove, tmp_path, gateway, words):
+    path = tmp_path / "work.toml"
+    path.write_text(f'name = "work"\n[gateway]\naddress = "gw.lab.test"\n{gateway}\n'
+                    '[user]\nauth = "psk"\nidentity = "alice"\n')
+    result = rove("import", "--check", str(path))
+    assert (result.code, result.err) == (0, "")
+    assert words in result.out
+
+
 def test_a_refused_import_leaves_no_copies(rove, roved, file, stored):
     roved.answers["ImportProfile"] = RoveError(Cause.BAD_SETTINGS, "there is a profile named work already")
     result = rove("import", str(file))

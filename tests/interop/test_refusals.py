@@ -45,8 +45,10 @@ USERS = {
     "no-psk-at-the-gateway": Refusal("cert", 6, "refused your user name, password, key",
                                      "Rove does not retry by itself", PSK,
                                      {"user": {"auth": "psk", "identity": "alice@lab.test"}}),
-    "certificate": Refusal("certec", 6, "refused your user name, password, key or certificate",
-                           "Rove does not retry by itself", ""),
+    **{f"certificate-{what}": Refusal("certec", 6, f"refused your user name, password, key or certificate{why}",
+                                      "Rove does not retry by itself", "")
+       for what, why in (("rogue", ""), ("revoked", ""), ("expired", ": AUTHENTICATION_FAILED; the certificate of "
+                                                                     "CN=dave,O=Lab,C=XX expired on 2021-01-01"))},
     "method": Refusal("noeap", 6, "the gateway wants EAP-MD5, the profile has EAP-MSCHAPV2",
                       "Tell whoever runs the gateway"),
 }
@@ -60,8 +62,8 @@ ALGORITHMS = {
 @pytest.mark.parametrize("name", USERS)
 def test_a_refused_user_is_told_once(lab: Lab, name: str) -> None:
     refusal = USERS[name]
-    if name == "certificate":   # of an authority that the gateway does not know
-        stem = pki.directory() / "client-rogue"
+    if name.startswith("certificate-"):
+        stem = pki.directory() / f"client-{name.removeprefix('certificate-')}"
         refusal = Refusal(refusal.connection, 6, refusal.says, refusal.advises, "",
                           {"user": {"certificate": f"{stem}.crt", "key": f"{stem}.key"}})
     _refused(lab, refusal)

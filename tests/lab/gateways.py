@@ -105,6 +105,13 @@ CONNECTIONS: dict[str, Section] = {
     "noeku": _eap(server="server-noeku"),  # neither keyUsage bits too few nor too many: good (RFC 4945 §5.1.3.12)
     "weak": {**_eap(), "local_addrs": plan.GATEWAY_WEAK, "proposals": "3des-sha1-modp1024"},
     "childweak": _eap(children=_child(esp_proposals="3des-sha1")),
+    # of an authority whose certificates say where to ask about them
+    "crl": _eap(server="server-crl"),
+    "ocsp": _eap(server="server-ocsp"),
+    "silentcrl": _eap(server="server-silentcrl"),
+    "soon": _cert("server-soon"),     # a certificate that a test replaces by one that expires at once
+    "bad-crl": _eap(server="server-bad-crl"),
+    "bad-ocsp": _eap(server="server-bad-ocsp"),
     "bad-rogue": _eap(server="server-rogue"),
     "bad-expired": _eap(server="server-expired"),
     "bad-keyusage": _eap(server="server-keyusage"),

@@ -21,7 +21,8 @@ def internet_names(v6: bool) -> dict[str, tuple[str, ...]]:
     both: tuple[str, ...] = (plan.GATEWAY, plan.GATEWAY6) if v6 else (plan.GATEWAY,)
     names: dict[str, tuple[str, ...]] = {
         identity(name): both if address(name) == plan.GATEWAY else (address(name),) for name in CONNECTIONS}
-    return names | {DOMAIN: both, "public.example": (plan.INET_DNS,), "silent.example": ("192.0.2.98",)}
+    return names | {DOMAIN: both, "public.example": (plan.INET_DNS,), "silent.example": ("192.0.2.98",),
+                    "pki.lab.test": (plan.INET_DNS,)}
 
 
 CORP_NAMES: dict[str, tuple[str, ...]] = {

@@ -8,6 +8,7 @@ from tests.lab.impair import Relay
 from tests.lab.nameserver import CORP_NAMES, NameServer, internet_names
 from tests.lab.ping import PingStream
 from tests.lab.ping import ping as ping_once
+from tests.lab.pkiserver import PkiServer
 from tests.lab.plan import CLIENT, CORP, INET, MID, UPLINKS
 from tests.lab.router import Router
 from tests.lab.shell import LabError
@@ -33,6 +34,7 @@ class Network:
                         for name, uplink in UPLINKS.items()}
         self.dns: dict[str, NameServer] = {}
         self._narrowed: dict[str, int] = {}
+        self.pki: PkiServer | None = None
         self._relay: Relay | None = None
 
     def build(self) -> None:
@@ -42,6 +44,7 @@ class Network:
         self._relay = Relay(self.spaces[MID]) if MID in self.spaces else None
         self.dns = {INET: NameServer(self.spaces[INET], (plan.INET_DNS,), internet_names(self.v6)),
                     CORP: NameServer(self.spaces[CORP], (plan.CORP_DNS, plan.CORP_DNS6), CORP_NAMES)}
+        self.pki = PkiServer(self.spaces[INET], plan.INET_DNS)
         self.replug()
 
     def remove(self) -> None:
@@ -49,6 +52,9 @@ class Network:
         for server in self.dns.values():
             server.stop()
         self.dns = {}
+        if self.pki is not None:
+            self.pki.stop()
+            self.pki = None
         if self._relay is not None:
             self._relay.stop()
             self._relay = None

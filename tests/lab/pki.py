@@ -2,6 +2,7 @@
 
 ``<name>.crt`` and ``<name>.key`` are PEM (PKCS#8, plain), ``<name>.enc.key`` and the bundles ``<name>.p12`` and
 ``<name>.legacy.p12`` (3DES, SHA-1) of the client rows have the passphrase ``lab``. ``root.crl``, ``int.crl``: DER.
+Certificates of ``CHECKED``, and its own, say where to ask whether they were revoked (``pkiserver``).
 Every certificate and CRL carries an authorityKeyIdentifier: without it strongSwan passes a revoked one.
 """
 
@@ -21,13 +22,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from tests.lab import plan
 from tests.lab.gateways import CONNECTIONS, DOMAIN
 from tests.lab.shell import LabError
 
 PASSPHRASE = "lab"
+CHECKED = "checked"
+WEB = "http://pki.lab.test"
 KEEP_DAYS = 10           # a CRL lasts 30
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
@@ -53,6 +56,8 @@ class Leaf:
     usage: str | None = "digital_signature"
     validity: tuple[datetime, datetime] = _USUAL
     revoked: bool = False
+    crl: str = ""
+    ocsp: str = ""
 
 
 def _server(name: str, key: str = "ec", bad: str = "", **fields: object) -> Leaf:
@@ -78,6 +83,12 @@ LEAVES = (
     _server("server-expired", bad="bad-expired", validity=_PAST),
     _server("server-keyusage", "rsa", bad="bad-keyusage", usage="key_encipherment"),
     _server("server-revoked", bad="bad-revoked", revoked=True),
+    _server("server-crl", issuer=CHECKED, crl=f"{WEB}/{CHECKED}.crl"),
+    _server("server-ocsp", issuer=CHECKED, ocsp=f"{WEB}/ocsp"),
+    _server("server-silentcrl", issuer=CHECKED, crl="http://silent.example/x.crl"),
+    _server("server-soon"),
+    _server("server-bad-crl", bad="bad-crl", issuer=CHECKED, revoked=True, crl=f"{WEB}/{CHECKED}.crl"),
+    _server("server-bad-ocsp", bad="bad-ocsp", issuer=CHECKED, revoked=True, ocsp=f"{WEB}/ocsp"),
     _client("client-rsa", "alice", "rsa"),
     _client("client-ec", "bob"),
     _client("client-ec384", "bob384", "ec384"),
@@ -121,7 +132,8 @@ class _Authority:
         self.revoked: list[x509.RevokedCertificate] = []
         usage = _usage("key_cert_sign", "crl_sign")
         limits = x509.BasicConstraints(ca=True, path_length=0 if issuer else None)
-        self.certificate = _sign(self.subject, self.key.public_key(), issuer or self, _USUAL, (limits, usage))
+        where = _where(f"{WEB}/root.crl", "") if name == CHECKED else []
+        self.certificate = _sign(self.subject, self.key.public_key(), issuer or self, _USUAL, (limits, usage, *where))
         self.name = name
 
     def crl(self) -> x509.CertificateRevocationList:
@@ -136,12 +148,15 @@ class _Authority:
 def _make(folder: Path) -> None:
     root = _Authority("root", "Lab Root CA", "rsa")
     authorities = {"root": root, "int": _Authority("int", "Lab Intermediate CA", "rsa", root),
+                   CHECKED: _Authority(CHECKED, "Lab Checked CA", "rsa", root),
                    "rogue": _Authority("rogue", "Lab Rogue CA", "ec")}  # nobody trusts it
     for authority in authorities.values():
         (folder / f"{authority.name}.crt").write_bytes(_pem(authority.certificate))
+    for name in ("int", CHECKED):
+        (folder / f"{name}.key").write_bytes(_private(authorities[name].key, serialization.NoEncryption()))
     for leaf in LEAVES:
         _issue(folder, leaf, authorities)
-    for name in ("root", "int"):
+    for name in ("root", "int", CHECKED):
         (folder / f"{name}.crl").write_bytes(authorities[name].crl().public_bytes(serialization.Encoding.DER))
 
 
@@ -154,6 +169,7 @@ def _issue(folder: Path, leaf: Leaf, authorities: dict[str, _Authority]) -> None
         extensions.append(_usage(leaf.usage))
     if leaf.eku:
         extensions.append(x509.ExtendedKeyUsage(leaf.eku))
+    extensions += _where(leaf.crl, leaf.ocsp)
     certificate = _sign(_distinguished(leaf.common_name), key.public_key(), issuer, leaf.validity, tuple(extensions))
     if leaf.revoked:
         entry = x509.RevokedCertificateBuilder(certificate.serial_number, _NOW - timedelta(hours=1))
@@ -169,6 +185,32 @@ def _issue(folder: Path, leaf: Leaf, authorities: dict[str, _Authority]) -> None
         for suffix, encryption in (("p12", encrypted), ("legacy.p12", legacy)):
             bundle = pkcs12.serialize_key_and_certificates(leaf.name.encode(), key, certificate, chain, encryption)
             (folder / f"{leaf.name}.{suffix}").write_bytes(bundle)
+
+
+def short_lived(name: str, seconds: float) -> tuple[bytes, bytes]:
+    """(certificate, key) in PEM: as the leaf of this name, but over in so many seconds."""
+    folder = directory()
+    old = x509.load_pem_x509_certificate((folder / f"{name}.crt").read_bytes())
+    key = (folder / f"{name}.key").read_bytes()
+    authority = serialization.load_pem_private_key((folder / "int.key").read_bytes(), None)
+    assert isinstance(authority, rsa.RSAPrivateKey)
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(old.issuer, old.subject, old.public_key(), x509.random_serial_number(),
+                                      now - timedelta(hours=1), now + timedelta(seconds=seconds))
+    for extension in old.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    return _pem(builder.sign(authority, hashes.SHA256())), key
+
+
+def _where(crl: str, ocsp: str) -> list[x509.ExtensionType]:
+    found: list[x509.ExtensionType] = []
+    if crl:
+        name = x509.UniformResourceIdentifier(crl)
+        found.append(x509.CRLDistributionPoints([x509.DistributionPoint([name], None, None, None)]))
+    if ocsp:
+        found.append(x509.AuthorityInformationAccess([x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(ocsp))]))
+    return found
 
 
 def _sign(subject: x509.Name, public: object, issuer: _Authority, validity: tuple[datetime, datetime],

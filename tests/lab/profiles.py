@@ -8,7 +8,7 @@ from tests.lab import pki
 from tests.lab.gateways import CONNECTIONS, PASSWORD, PPK, PPK_ID, PSK, USER, address, identity
 
 _CERTIFICATES = {"cert": "client-rsa", "certec": "client-ec", "certed": "client-ed", "reauthcert": "client-rsa",
-                 "nopfscert": "client-ec", "replacing": "client-rsa", "keeping": "client-rsa"}
+                 "nopfscert": "client-ec", "soon": "client-ec", "replacing": "client-rsa", "keeping": "client-rsa"}
 # RFC 4739: the way in of each round, in their order
 _ROUNDS = {"multi": ["certificate", "eap-mschapv2"], "multi3": ["psk", "certificate", "eap-mschapv2"],
            "pskeap": ["psk", "eap-mschapv2"]}

@@ -31,13 +31,13 @@ def write(role: str, folder: Path, certificates: Path, log_level: int, extra: Se
         (swanctl / name).mkdir(parents=True)
     (swanctl / "swanctl.conf").write_text(render(_gateway() if role == "gw" else _client()))
     # a client knows only the root: the gateway must send the intermediate
-    authorities = ("root", "int") if role == "gw" else ("root",)
+    authorities = ("root", "int", "checked") if role == "gw" else ("root",)
     leaves = [path.stem for path in certificates.glob("server*.crt" if role == "gw" else "client*.crt")]
     for name in (*authorities, *leaves):
         _link(certificates / f"{name}.crt", swanctl / ("x509ca" if name in authorities else "x509"))
     for name in leaves:
         _link(certificates / f"{name}.key", swanctl / "private")
-    for name in ("root.crl", "int.crl"):
+    for name in ("root.crl", "int.crl", "checked.crl"):
         _link(certificates / name, swanctl / "x509crl")
 
 

@@ -59,9 +59,13 @@ def _problem(crl: x509.CertificateRevocationList, subject: Certificate, issuer: 
         return f"the keyUsage of {issuer.name} lacks cRLSign"
     if problem := weak_hash(crl.signature_hash_algorithm):
         return f"the CRL is signed with {problem}"
-    if not crl.is_signature_valid(issuer.public_key):  # type: ignore[arg-type]  # path building took no other keys
+    if not _is_signed(crl, issuer):
         return "the signature of the CRL is wrong"
     return ""
+
+
+def _is_signed(crl: x509.CertificateRevocationList, issuer: Certificate) -> bool:
+    return crl.is_signature_valid(issuer.public_key)  # type: ignore[arg-type]  # path building took no other keys
 
 
 def _out_of_scope(point: x509.IssuingDistributionPoint, subject: Certificate) -> str:

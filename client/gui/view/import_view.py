@@ -23,7 +23,8 @@ def import_view(imported: Imported) -> ImportView:
 def _rows(profile: Profile, imported: Imported) -> tuple[tuple[str, str], ...]:
     trust = profile.gateway.trust
     if isinstance(trust, str):
-        trusts = {"system": _("the system's authorities"), "eap": _("the log-in method alone")}[trust]
+        trusts = {"system": _("the system's authorities"), "eap": _("the log-in method alone"),
+                  "pin": _("the key that is pinned")}[trust]
     else:
         trusts = _("certificates of its own: {n}").format(n=len(trust))
     ways = _("all traffic") if profile.tunnel.full else ", ".join(map(str, profile.tunnel.remote))

@@ -8,5 +8,5 @@
                          optional: changes an input and keeps its structure; ``octets(data, limit)`` changes any octets
 """
 
-NAMES = ("message", "payloads", "fragments", "eap", "tunnel", "certificate", "auth", "profile", "esp", "stream",
-         "control", "engine")
+NAMES = ("message", "payloads", "fragments", "eap", "tunnel", "certificate", "revocation", "http", "auth", "profile",
+         "esp", "stream", "control", "engine")
