@@ -151,7 +151,14 @@ def _networks(target: str) -> Take:
     return checked
 
 
-_NO_REVOCATION = "revocation is not checked by this version"
+def _strict(found: _Found, _key: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise ValueError("must be true or false")
+    if value:
+        found.values["gateway.revocation"] = "strict"
+
+
+_ONE_OF_THEM = "OCSP and CRLs are used as the certificates name them"
 KEYS: dict[str, Row] = {
     "uuid": Row(_uuid),
     "name": Row(_name),
@@ -161,9 +168,9 @@ KEYS: dict[str, Row] = {
     "remote.cert": Row(_certificate),
     "remote.port": Row(lacks="only the standard ports 500 and 4500 are used", harmless=(500,)),
     "remote.certreq": Row(lacks="certificate requests are always sent", harmless=(True,)),
-    "remote.revocation.crl": Row(lacks=_NO_REVOCATION, harmless=(False,)),
-    "remote.revocation.ocsp": Row(lacks=_NO_REVOCATION, harmless=(False,)),
-    "remote.revocation.strict": Row(lacks=_NO_REVOCATION, harmless=(False,)),
+    "remote.revocation.crl": Row(lacks=_ONE_OF_THEM, harmless=(True,)),
+    "remote.revocation.ocsp": Row(lacks=_ONE_OF_THEM, harmless=(True,)),
+    "remote.revocation.strict": Row(_strict),
     "local.id": Row(_into("user.ike_identity")),
     "local.eap_id": Row(_into("user.identity")),
     "local.p12": Row(_p12),

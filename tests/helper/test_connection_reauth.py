@@ -223,3 +223,13 @@ async def test_a_gateway_that_takes_no_second_ike_sa(rig: Rig, monkeypatch: pyte
     await rig.until(lambda: rig.surface.states().count("connected") > 1 and "reconnecting" in rig.surface.states())
     await rig.until(lambda: rig.surface.states()[-1] == "connected")
     assert rig.surface.outcomes == [True, False, True]
+
+
+@in_loop
+async def test_a_gateway_that_was_revoked_meanwhile_is_left(rig: Rig) -> None:
+    """The connection in use is with the same one."""
+    await rig.connected()
+    rig.connection._reauthentication_failed(
+        module.ike.ReauthenticationFailed(Cause.GATEWAY_REVOKED, "CN=gw", 1e9, None), 0.0)
+    await rig.until(lambda: not rig.connection.active)
+    assert rig.surface.final() == "gateway-revoked"

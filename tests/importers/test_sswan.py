@@ -93,6 +93,15 @@ def test_everything_that_has_a_counterpart():
     assert result.missing == ()
 
 
+@pytest.mark.parametrize(("strict", "revocation"), [(True, "strict"), (False, "soft")])
+def test_revocation(strict, revocation):
+    tree = with_values()
+    tree["remote"]["revocation"] = {"strict": strict, "crl": True, "ocsp": True}
+    result = imported(tree)
+    assert parse_profile(result.profile_toml).gateway.revocation == revocation
+    assert result.missing == ()
+
+
 @pytest.mark.parametrize("dotted", sorted(key for key, row in KEYS.items() if row.lacks))
 def test_what_has_none_is_named(dotted):
     tree = with_values(split_m_tunneling__subnets=["10.0.0.0/8"])
@@ -100,7 +109,8 @@ def test_what_has_none_is_named(dotted):
     target = tree
     for table in tables:
         target = target.setdefault(table, {})
-    target[last] = {"remote.certreq": False, "remote.port": 4501, "mtu": 1300}.get(dotted, True)
+    target[last] = {"remote.certreq": False, "remote.port": 4501, "mtu": 1300,
+                    "remote.revocation.crl": False, "remote.revocation.ocsp": False}.get(dotted, True)
     assert [line.split(":")[0] for line in imported(tree).missing] == [dotted]
     for harmless in KEYS[dotted].harmless:
         target[last] = harmless

@@ -34,6 +34,7 @@ from client.core.ikev2.natd import detect_nat, nat_detection
 from client.core.ikev2.payloads import (
     AUTH,
     CERT,
+    CERTREQ,
     CP,
     EAP,
     KE,
@@ -65,6 +66,7 @@ class Behaviour:
     insist_group: int = 0
     mobike: bool = True
     hashes: tuple[int, ...] = (2, 3, 4, 5)
+    authorities: tuple[bytes, ...] = () # CERTREQ
     identity: tuple[int, bytes] = (2, b"gw.test")
     virtual_v4: IPv4Address | None = field(default_factory=lambda: IPv4Address("10.99.0.10"))
     virtual_v6: IPv6Address | None = None
@@ -162,6 +164,8 @@ class Responder(Ikev2Engine):
         self.nat = detect_nat(message, message.spi_i, bytes(8), path) is not False
         if ctx.config.fragmentation:
             payloads.append(Notify.of(NotifyType.IKEV2_FRAGMENTATION_SUPPORTED))
+        if how.authorities:
+            payloads.append(CERTREQ(CertEncoding.X509_SIGNATURE, how.authorities))
         if how.childless:
             payloads.append(Notify.of(NotifyType.CHILDLESS_IKEV2_SUPPORTED))
         if chosen.additional:
