@@ -39,12 +39,14 @@ class TokenPolicy:
         self._profiles: dict[str, Profile] = {}
         self._states: dict[str, str] = {}
         self._started: set[str] = set()             # by us, and not up yet: nobody else says how that ends
+        self._stirred = asyncio.Event()             # a state has changed: somebody may depend on a token now
         self._there: dict[TokenId, int] = {}        # token → polls in a row that have missed it
 
     def heard(self, event: VpnEvent) -> None:
         state = event.fields.get("state")
         if event.kind == "state" and isinstance(state, dict):
             self._states[event.connection] = now = str(state.get("state", ""))
+            self._stirred.set()
             if now == State.CONNECTED.value and event.connection in self._started:
                 self._started.discard(event.connection)
                 self._say(event.connection, f"Connected to {event.connection}.")
@@ -61,11 +63,16 @@ class TokenPolicy:
                 await self._load()
                 due = loop.time() + RELOAD
             await self.look()
-            await asyncio.sleep(self._poll)
+            if self._depending:
+                await asyncio.sleep(self._poll)
+                continue
+            self._stirred.clear()       # nothing to poll for: nobody wakes an idle computer
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stirred.wait(), max(due - loop.time(), 0.0))
 
     async def look(self) -> None:
         """Once: who is there, and what follows from that."""
-        depending = [profile for profile in self._profiles.values() if self._depends(profile)]
+        depending = self._depending
         there = await self._cards.present(depending) if depending else None
         if there is None:       # nobody cares, or the drivers do not say: no news is no removal
             return
@@ -78,6 +85,10 @@ class TokenPolicy:
             await self._removed(token)
         for token in arrived:
             await self._inserted(token)
+
+    @property
+    def _depending(self) -> list[Profile]:
+        return [profile for profile in self._profiles.values() if self._depends(profile)]
 
     def _active(self, profile: Profile) -> bool:
         return self._states.get(profile.name, State.DISCONNECTED.value) not in _IDLE

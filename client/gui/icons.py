@@ -53,14 +53,15 @@ def state_icon(name: str) -> QIcon:
 
 def painted(name: str, colour: QColor, rim: QColor | None = None) -> QIcon:
     chosen = QGuiApplication.palette().color(QPalette.ColorRole.HighlightedText)
-    return _painted(name, colour.name(), rim.name() if rim is not None else "", chosen.name())
+    return _painted(name, colour.name(), rim.name() if rim is not None else "", "" if rim else chosen.name())
 
 
 @cache
 def _painted(name: str, colour: str, rim: str, chosen: str) -> QIcon:
     icon = QIcon()
     data = svg(name)
-    for mode, paint in ((QIcon.Mode.Normal, colour), (QIcon.Mode.Selected, chosen)) if data else ():
+    modes = ((QIcon.Mode.Normal, colour), *([(QIcon.Mode.Selected, chosen)] if chosen else []))
+    for mode, paint in modes if data else ():
         for size in SIZES:
             icon.addPixmap(QPixmap.fromImage(_image(data, size, paint, rim)), mode)
     return icon

@@ -52,6 +52,7 @@ class Link:
         self._roved_uid = roved_uid
         self._client: VpnClient | None = None
         self._smartcards: Smartcards | None = None
+        self._heard: dict[str, int] = {}            # profile → state events; an answer asked for before one is older
         self._asked: dict[str, float] = {}          # profile → when we asked for something, monotonic
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -116,9 +117,11 @@ class Link:
     def sample(self) -> None:
         """The counters of what is up, for the throughput plot."""
         async def sample(client: VpnClient) -> None:
+            heard = dict(self._heard)
             for tunnel in tunnel_states(await client.status()):
-                self.histories.setdefault(tunnel.name, History()).sample(tunnel, time.time())
-                self._set(tunnel)
+                if self._heard.get(tunnel.name) == heard.get(tunnel.name):
+                    self.histories.setdefault(tunnel.name, History()).sample(tunnel, time.time())
+                    self._set(tunnel)
         if self.known.reach is Reach.READY and not any(task.get_name() == "sample" for task in self._tasks):
             self._do("", sample, "sample")
 
@@ -190,6 +193,7 @@ class Link:
         match event.kind:
             case "state":
                 if tunnel := tunnel_state(event.fields.get("state")):
+                    self._heard[tunnel.name] = self._heard.get(tunnel.name, 0) + 1
                     self._set(tunnel)
             case "step":
                 self.histories.setdefault(event.connection, History()).note_step(str(event.fields.get("step", "")))
@@ -211,10 +215,13 @@ class Link:
             self._listener.known_changed()
 
     async def _load(self, client: VpnClient, limited: bool | None = None) -> None:
+        heard = dict(self._heard)
         rows = profile_rows(await client.list_profiles())
-        tunnels = tunnel_states(await client.status())
+        answer = tunnel_states(await client.status())
         limited = self.known.limited if limited is None else limited
-        there = {tunnel.name for tunnel in tunnels}
+        newer = {name for name in self._heard if self._heard[name] != heard.get(name)}
+        tunnels = [tunnel for tunnel in answer if tunnel.name not in newer]
+        there = {tunnel.name for tunnel in answer} | newer
         self.known = replace(self.known, reach=Reach.READY, reach_detail="", limited=limited, profiles=rows,
                              tunnels={name: tunnel for name, tunnel in self.known.tunnels.items() if name in there})
         for tunnel in tunnels:
