@@ -428,6 +428,10 @@
         <translation>allein dem Anmeldeverfahren</translation>
     </message>
     <message>
+        <source>the key that is pinned</source>
+        <translation>dem festgelegten Schlüssel</translation>
+    </message>
+    <message>
         <source>certificates of its own: {n}</source>
         <translation>eigenen Zertifikaten: {n}</translation>
     </message>
