@@ -22,6 +22,9 @@ LTE = Candidate("lte0", "100.64.0.10", "192.0.2.1", router="100.64.0.1", index=3
 UDP500, UDP4500, TCP4500, TCP443 = Rung("udp", 500), Rung("udp", 4500), Rung("tcp", 4500), Rung("tcp", 443)
 
 
+UDP = Path(Endpoint(WIFI.local, 4500), Endpoint(WIFI.gateway, 4500), "wifi0")
+
+
 class Jumping(asyncio.SelectorEventLoop):
     """Waits for nobody: time is when the next timer is due."""
 
@@ -55,10 +58,12 @@ class Scene:
         self.opened: list[tuple[str, int]] = []
         self.closed = 0
         self.again = 0
+        self.asked: list[tuple[int, str, int]] = []
+        self.busy = False
         self.candidates = [WIFI]
         self.given: list[tuple[float, list[tuple[str, int]]]] = []
         self.climb = Climb(roaming or Roaming(), memory if memory is not None else Memory(), self._follow, self._again,
-                           lambda _what, _detail: None)
+                           self._ask, lambda _what, _detail: None)
 
     def begin(self) -> None:
         self.climb.begin(self, self.candidates)
@@ -66,6 +71,10 @@ class Scene:
 
     def _again(self) -> None:
         self.again += 1
+
+    def _ask(self, path: Path) -> bool:
+        self.asked.append((round(self.loop.time() - self.begun), path.transport, path.remote.port))
+        return not self.busy
 
     def _follow(self) -> None:
         self.paths = self.climb.paths(self.candidates)
@@ -211,7 +220,7 @@ def standing(world: Scene) -> None:
 
 
 def test_udp_falls_silent_and_tcp_is_brought_in() -> None:
-    """§8.1: first TCP alone, so that the engine moves; then UDP beside it, so that it goes back"""
+    """§8.1: UDP is asked again and again; where it answers the engine goes back, and then the connection is closed"""
     async def scene() -> None:
         world = Scene()
         world.open = {4500}
@@ -221,11 +230,48 @@ def test_udp_falls_silent_and_tcp_is_brought_in() -> None:
         assert world.now == [("tcp", 4500)]
         world.climb.moved(world.paths[0], confirmed=False)
         world.climb.moved(world.paths[0], confirmed=True)
+        await asyncio.sleep(100)
+        assert world.asked == [(at, "udp", 4500) for at in (5, 15, 35, 65, 95)]
+        assert world.now == [("tcp", 4500)]
+        world.climb.way_answers(UDP)
+        assert (world.now, world.closed) == ([("udp", 500)], 0)
+        world.climb.moved(UDP, confirmed=False)
+        world.climb.moved(UDP, confirmed=True)
+        assert world.closed == 1
+        await asyncio.sleep(100)
+        assert len(world.asked) == 5
+    in_loop(scene)
+
+
+def test_udp_answers_once_and_is_silent_again() -> None:
+    async def scene() -> None:
+        world = Scene()
+        world.open = {4500}
+        standing(world)
+        world.climb.silent()
         await asyncio.sleep(0.1)
-        assert world.now == ([("udp", 500), ("tcp", 4500)] if module.RETURNS else [("tcp", 4500)])
-        world.climb.moved(Path(Endpoint(WIFI.local, 4500), Endpoint(WIFI.gateway, 4500), "wifi0"), confirmed=True)
-        world._follow()
-        assert (world.now, world.closed) == ([("udp", 500)], 1)
+        world.climb.moved(world.paths[0], confirmed=True)
+        world.climb.way_answers(UDP)
+        world.climb.moved(UDP, confirmed=False)
+        await asyncio.sleep(module.DOUBT + 0.2)
+        assert world.now == [("tcp", 4500)]
+        assert len(world.opened) == 2
+    in_loop(scene)
+
+
+def test_while_something_else_is_said_udp_is_asked_a_little_later() -> None:
+    async def scene() -> None:
+        world = Scene()
+        world.open = {4500}
+        world.begin()
+        await asyncio.sleep(3)
+        on_tcp(world)
+        world.busy = True
+        await asyncio.sleep(6)
+        world.busy = False
+        assert len(world.asked) == 3
+        await asyncio.sleep(5)
+        assert len(world.asked) == 4
     in_loop(scene)
 
 

@@ -16,7 +16,7 @@ from tests.ikev2.conftest import MakeWorld
 from tests.ikev2.dialogue import INFO, ask, listen, requests
 from tests.ikev2.test_established import agree, first_child
 from tests.peer.responder import Behaviour
-from tests.sim.world import WIFI, World
+from tests.sim.world import LTE, WIFI, World
 
 TCP = ike.Path(Endpoint("192.168.1.10", 40_000), Endpoint("192.0.2.1", 4500), "wifi0", transport="tcp")
 ESP = replace(WIFI, transport="esp")
@@ -130,6 +130,36 @@ def test_the_request_under_way_goes_by_the_new_transport(connected: MakeWorld) -
     assert by("tcp", world, begun)[0] == by("udp", world)[-1]
     assert world.of(ike.PathChanged)[-1].confirmed
     agree(world)
+
+
+def test_another_way_is_asked_and_nothing_moves(connected: MakeWorld) -> None:
+    """§8.1, make before break: → by UDP { } ← { }, while everything stays in TCP"""
+    world = connected()
+    world.do(lambda: world.client.set_paths([TCP], world.now), 1.0)
+    moves, begun = len(world.of(ike.PathChanged)), len(world.sent)
+    world.do(lambda: world.client.probe_way(WIFI.natt(), world.now), 1.0)
+    assert [path.transport for _, _, path in world.sent[begun:]] == ["udp", "udp"]
+    assert world.of(ike.WayAnswers) == [ike.WayAnswers(WIFI.natt())]
+    assert len(world.of(ike.PathChanged)) == moves
+    agree(world)
+
+
+def test_a_way_that_is_closed_costs_a_moment_and_nothing_else(connected: MakeWorld) -> None:
+    """→ by UDP { } twice, → by TCP { } once ← { }"""
+    world = connected()
+    world.do(lambda: world.client.set_paths([TCP], world.now), 1.0)
+    begun = len(world.sent)
+    world.passes = lambda _who, datagram: datagram.path.transport == "tcp"
+    world.do(lambda: world.client.probe_way(WIFI.natt(), world.now), 3.0)
+    assert [path.transport for who, _, path in world.sent[begun:] if who == "client"] == ["udp", "udp", "tcp"]
+    assert len({data for who, data, _ in world.sent[begun:] if who == "client"}) == 1
+    assert not world.of(ike.WayAnswers)
+    agree(world)
+
+
+def test_without_mobike_a_gateway_might_follow(connected: MakeWorld) -> None:
+    world = connected(Behaviour(mobike=False))
+    assert not world.client.probe_way(LTE.natt(), world.now)
 
 
 @pytest.mark.parametrize("hidden", [False, True])

@@ -3,6 +3,7 @@
 strongSwan has neither TCP nor, here, plain ESP: in its place is the scripted responder with a data path of ours.
 """
 
+import re
 import time
 from collections.abc import Callable
 
@@ -28,10 +29,11 @@ def test_all_udp_blocked_and_open_again(lab: Lab) -> None:
     with Peer(lab, "--tcp", "4500") as peer:
         lab.udp("wifi", "block")
         imported(lab, NAME, tunnel=CORP)
-        began = time.monotonic()
         done = connect(lab, NAME)
         assert done.returncode == 0, done.stdout + done.stderr
-        assert time.monotonic() - began < 6
+        taken = re.search(r"^Connected to .* in ([\d.]+) s", done.stdout, re.MULTILINE)
+        assert taken is not None
+        assert float(taken[1]) < 6
         before = status(lab, NAME)
         assert before["path"]["transport"] == "tcp"
         assert before["path"]["remote"] == f"{plan.GATEWAY}:4500"
@@ -90,7 +92,7 @@ def test_a_path_narrower_than_its_links(lab: Lab, mtu: int) -> None:
     """ICMP is filtered: the gateway's answers to probes tell. TCP passes both ways, and nothing is in fragments."""
     lab.narrow("wifi", mtu)
     connected(lab, "mschap")
-    measure.wait_until(lambda: "octets arrive" in lab.roved.log() or mtu == 1280, "the path was measured", 10)
+    measure.wait_until(lambda: f"path MTU {mtu}" in lab.roved.log() or mtu == 1280, "the path was measured", 10)
     with lab.capture("client", "wifi0") as here, lab.capture("gw", "ext0") as there:
         for reverse in (False, True):
             assert lab.throughput(1.0, reverse=reverse) > 0.01
@@ -99,17 +101,14 @@ def test_a_path_narrower_than_its_links(lab: Lab, mtu: int) -> None:
 
 
 def test_a_roam_to_a_narrower_link(lab: Lab) -> None:
-    """LTE's MTU is 1400: the tunnel's follows, there and back."""
+    """LTE's MTU is 1400: the tunnel's follows, there and back. Of an outer packet 62 octets are not the inner one's."""
     connected(lab, "mschap")
-    sizes = []
-    for uplink in ("wifi", "lte", "wifi"):
-        if sizes:
+    for number, uplink in enumerate(("wifi", "lte", "wifi")):
+        if number:
             lab.roam(uplink)
-        expected = plan.UPLINKS[uplink].mtu
-        measure.wait_until(lambda expected=expected: tunnel_mtu(lab) > expected - 80, f"{uplink} was measured", 15)  # type: ignore[misc] # bound
-        sizes.append(tunnel_mtu(lab))
-        assert lab.throughput(1.0) > 0.01
-    assert sizes == [1438, 1338, 1438]
+        size = plan.UPLINKS[uplink].mtu - 62
+        measure.wait_until(lambda size=size: tunnel_mtu(lab) == size, f"{uplink} was measured", 15)  # type: ignore[misc] # bound
+    assert lab.throughput(1.0) > 0.01
 
 
 def tunnel_mtu(lab: Lab) -> int:

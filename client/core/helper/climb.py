@@ -1,8 +1,8 @@
 """One connection on the ladder: which rung carries IKE_SA_INIT, and TCP as the way out for an IKE_SA that stands.
 
 Before there is an answer one rung after the other is tried, each with an IKE_SA_INIT of its own (RFC 9329 §6.1). Later
-TCP is brought in where UDP has fallen silent: with MOBIKE the IKE_SA moves (§8.1). While it travels in TCP, UDP stays
-among the engine's ways, which asks there again and again and goes back make before break.
+TCP is brought in where UDP has fallen silent: with MOBIKE the IKE_SA moves (§8.1). While it travels in TCP, UDP is
+asked again and again, and once it answers the IKE_SA goes back, make before break.
 """
 
 import asyncio
@@ -24,7 +24,8 @@ CONNECT_PATIENCE = 3.0       # s that a TCP handshake may take before the next p
 AFTER_REFUSAL = 0.05         # s: an ICMP message proves nothing, so an answer that is under way still counts
 DOUBT = 2.0                  # s without an answer by a new way before TCP is brought in
 AGAIN = (0.2, 1.0, 3.0, 10.0, 20.0)      # s between tries for a connection that was lost, or could not be made
-RETURNS = False              # the engine tries a better way before it leaves the present one
+RETURN = (5.0, 10.0, 20.0, 30.0)         # s between looks whether UDP works again
+BUSY = 0.5                   # s, where something else was being said
 STALE = 8.0                  # s for which a lost connection is expected back before UDP is asked instead
 _REFUSALS = frozenset((errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EACCES, errno.EPERM,
                        errno.EPROTO))
@@ -40,21 +41,23 @@ class StreamMaker(Protocol):
 
 class Climb:
     """Of one connection, for all of its attempts. ``follow`` makes the engine look at ``paths`` again; ``asked_again``
-    tells it that a stream is another one (RFC 9329 §7.2); ``say`` takes a step and its detail."""
+    tells it that a stream is another one (RFC 9329 §7.2), ``ask`` has it ask on a path, False where that cannot be now;
+    ``say`` takes a step and its detail."""
 
     def __init__(self, roaming: Roaming, memory: Memory, follow: Callable[[], None], asked_again: Callable[[], None],
-                 say: Callable[[str, str], None]) -> None:
+                 ask: Callable[[Path], bool], say: Callable[[str, str], None]) -> None:
         self._rungs = rungs(roaming)
         self._udp = any(rung.transport == "udp" for rung in self._rungs)
         self._memory = memory
-        self._follow, self._asked_again, self._say = follow, asked_again, say
+        self._follow, self._asked_again, self._ask, self._say = follow, asked_again, ask, say
         self._transport: StreamMaker | None = None
         self._candidates: tuple[Candidate, ...] = ()
         self._at: int | None = None             # the rung of an IKE_SA_INIT that is not answered yet
         self._round = 0
         self._standing = False                  # an IKE_SA is established
         self._stream: Path | None = None        # the connection that there is, or was a moment ago
-        self._only_stream = False               # UDP is not to be asked, for the moment
+        self._only_stream = False               # the engine is in it, or shall be
+        self._looks = 0                         # for UDP, since then
         self._moved_to: Path | None = None      # where the engine is
         self._timer: asyncio.TimerHandle | None = None
         self._connecting: asyncio.Task[None] | None = None
@@ -92,7 +95,7 @@ class Climb:
             return self._initial(ways)
         if stream is None:
             return ways if self._udp or not ways else self._without_udp(ways[0])
-        return [stream] if self._only_stream or not self._udp else [*ways, stream]
+        return [stream] if self._only_stream or not self._udp else ways
 
     def answered(self) -> None:
         """IKE_SA_INIT was."""
@@ -108,7 +111,7 @@ class Climb:
     def established(self, path: Path) -> None:
         self._standing, self._moved_to = True, path
         if path.transport == "tcp":
-            self._let_udp_be_asked()
+            self._look_back()
 
     def moved(self, path: Path, *, confirmed: bool) -> None:
         """The engine uses this path now; ``confirmed``: and the gateway has answered there."""
@@ -117,16 +120,23 @@ class Climb:
             self._stop()
             self._memory.learn(*self.network(), rung=self._rung_of(path))
             if path.transport == "tcp":
-                self._let_udp_be_asked()
+                self._look_back()
             else:
                 self._drop_stream()     # RFC 9329 §8.1
         elif path.transport != "tcp":
             known = self._memory.of(*self.network()).rung
             self._wait(0.0 if known is not None and known.transport == "tcp" else DOUBT, self._bring_in_tcp)
 
+    def way_answers(self, path: Path) -> None:
+        """The gateway has, on the path that was asked."""
+        if self._standing and self._only_stream and path.transport != "tcp":
+            self._only_stream = False
+            self._say("ladder", "UDP")
+            self._follow()
+
     def heard(self) -> None:
         """The gateway has answered where the engine is, after all."""
-        if self._standing:
+        if self._standing and self._moved_to is not None and self._moved_to.transport != "tcp":
             self._stop()
 
     def silent(self) -> None:
@@ -237,6 +247,7 @@ class Climb:
                 self._say("stream-back", str(lost.remote))
                 self._follow()
                 self._asked_again()
+                self._look_back()
                 return
             if loop.time() - since > STALE and self._udp:
                 self._drop_stream()
@@ -244,11 +255,17 @@ class Climb:
                 self._follow()          # by UDP, if that works; if not, the engine is silent soon
                 return
 
-    def _let_udp_be_asked(self) -> None:
-        if self._only_stream and RETURNS:
-            self._only_stream = False
-            if self._udp:
-                self._follow()
+    def _look_back(self) -> None:
+        self._looks = 0
+        if self._udp and self._only_stream:
+            self._wait(RETURN[0], self._ask_udp)
+
+    def _ask_udp(self) -> None:
+        if not self._only_stream or not self._candidates:
+            return
+        asked = self._ask(self._way(self._candidates[0]).natt())
+        self._looks += asked
+        self._wait(RETURN[min(self._looks, len(RETURN) - 1)] if asked else BUSY, self._ask_udp)
 
     # --- the stream ---
 

@@ -120,7 +120,7 @@ class Connection:
         self._portal = PortalWatch(
             around.settings.portal.check, (*profile.gateway.address, profile.gateway.identity), self._ask_the_web,
             self._portal_found, self._portal_opened, lambda line: around.log("info", line))
-        self._climb = Climb(profile.roaming, around.memory, self._look_again, self.probe, self._step)
+        self._climb = Climb(profile.roaming, around.memory, self._look_again, self.probe, self._probe_way, self._step)
         self._sizing = Sizing(
             around.clock, self._probe_mtu,
             lambda: self._transport.stats().last_outbound if self._transport is not None else 0.0, self._resize,
@@ -529,6 +529,14 @@ class Connection:
         if self._engine is not None and self._transport is not None:
             self._follow(self._engine, self._paths(self._gateways))
 
+    def _probe_way(self, path: ike.Path) -> bool:
+        engine, asked = self._engine, False
+        if engine is not None:
+            with self._accounted():
+                asked = engine.probe_way(path, self._around.clock())
+                self._drive()
+        return asked
+
     def _probe_mtu(self, octets: int) -> bool:
         engine, asked = self._engine, False
         if engine is not None:
@@ -729,6 +737,8 @@ class Connection:
             case ike.Redirected():
                 self._step("redirected", event.gateway)
                 self._do(self._go_to(event.gateway))
+            case ike.WayAnswers():
+                self._climb.way_answers(event.path)
             case ike.MtuProbed():
                 self._sizing.probed(event)
             case ike.Unreachable():
@@ -895,7 +905,7 @@ class Connection:
             self._do(self._apply_again(self._host_config()))
 
     async def _apply_again(self, config: HostConfig) -> None:
-        self._around.log("info", f"packets of {self._sizing.outer} octets arrive, of {config.mtu} in the tunnel")
+        self._around.log("info", f"path MTU {self._sizing.outer}, in the tunnel {config.mtu}")
         await self._around.host.apply(config)
 
     async def _apply(self, config: HostConfig) -> None:

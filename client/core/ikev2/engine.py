@@ -62,6 +62,8 @@ from client.core.ikev2.redirect import RedirectedAway
 from client.core.ikev2.rekey_ike import RekeyIke, answer_rekey_ike
 from client.core.ikev2.resumption import SessionResume, TicketRefused, usable
 from client.core.ikev2.timers import Timer
+from client.core.ikev2.way_probe import TRIES as WAY_TRIES
+from client.core.ikev2.way_probe import WayProbe
 from client.model.cause import Cause
 
 KE_SILENCE = 6.0         # s without any answer before another group is tried
@@ -103,6 +105,7 @@ class Ikev2Engine:
         """An IKE message without non-ESP marker. Whatever does not belong here is dropped without a trace."""
         if self._ctx.finished:
             return
+        self._ctx.arrived = path
         try:
             header = parse_header(data)
         except ProtocolError:
@@ -182,6 +185,17 @@ class Ikev2Engine:
         elif not sa.window.queue:
             self._ctx.enqueue(sa, Liveness())
         self._pump(now)
+
+    def probe_way(self, path: Path, now: float) -> bool:
+        """Asks whether this path would lead to the gateway too: ``WayAnswers`` if it does. False: it cannot be asked
+        now, or without MOBIKE, since the gateway might follow."""
+        ctx, sa = self._ctx, self._ctx.current()
+        if ctx.finished or ctx.path is None or sa is None or sa.state is not IkeState.ESTABLISHED \
+                or not (ctx.peer.mobike and ctx.config.mobike) or sa.window.outstanding is not None or sa.window.queue:
+            return False
+        ctx.enqueue(sa, WayProbe(ctx, path))
+        self._pump(now)
+        return True
 
     def probe_mtu(self, octets: int, now: float) -> bool:
         """Asks whether an IP packet of so many octets arrives: ``MtuProbed``, unless the IKE_SA changes meanwhile.
@@ -495,20 +509,26 @@ class Ikev2Engine:
         interval = self._first_interval(sa)
         sa.window.outstanding = Outstanding(message_id, datagrams, task, now, now, interval, other=other)
         self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + interval)
-        self._ctx.send(datagrams, whole=other is not None)
+        if isinstance(task, WayProbe):
+            sa.window.outstanding.path = task.path
+        self._ctx.send(datagrams, sa.window.outstanding.path, whole=other is not None)
 
     def _retransmit(self, sa: IkeSa, now: float, *, fresh: bool = False) -> None:
         """The same bytes again; ``fresh`` on a new path, where the interval starts over."""
         outstanding = sa.window.outstanding
         if outstanding is None:
             return
+        there = outstanding.path        # another way, which does not answer
+        if fresh or outstanding.transmissions >= WAY_TRIES:
+            outstanding.path = None
         if outstanding.other is not None:
             outstanding.datagrams, outstanding.other = outstanding.other, outstanding.datagrams
             if isinstance(outstanding.task, MtuProbe):
                 outstanding.task.small = True
-        path = self._ctx.path
-        if fresh or path is None or path.transport != "tcp":    # a stream loses nothing (RFC 9329 §7.2)
-            self._ctx.send(outstanding.datagrams, whole=outstanding.other is not None)
+        path = outstanding.path or self._ctx.path
+        # A stream loses nothing (RFC 9329 §7.2): what it has been given is not given again.
+        if fresh or there is not outstanding.path or path is None or path.transport != "tcp":
+            self._ctx.send(outstanding.datagrams, outstanding.path, whole=outstanding.other is not None)
         outstanding.last_sent = now
         outstanding.transmissions += 1
         if fresh:

@@ -255,6 +255,13 @@ class PathChanged(Event):
 
 
 @dataclass(frozen=True)
+class WayAnswers(Event):
+    """The gateway can be reached on this path too (``probe_way``)."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
 class MtuProbed(Event):
     """Answer to ``probe_mtu``: did an IP packet of ``octets`` arrive in one piece?"""
 

@@ -9,6 +9,7 @@ from client.core.ikev2.message import Message
 from client.core.ikev2.payloads import Payload
 
 if TYPE_CHECKING:
+    from client.core.ikev2.events import Path
     from client.core.ikev2.ike_sa import IkeSa
 
 FIRST_INTERVAL = 0.5     # s, before a round trip was measured
@@ -69,6 +70,7 @@ class Outstanding:
     last_sent: float
     interval: float
     transmissions: int = 1
+    path: "Path | None" = None           # where it goes; None: wherever the conversation goes
     other: list[bytes] | None = None     # what is sent instead every second time, should there be no answer
 
 

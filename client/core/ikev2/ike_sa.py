@@ -132,6 +132,7 @@ class Context:
         self.rtt = Rtt()
         self.peer = PeerAbilities()
         self.last_path: Path | None = None          # where we are, or were while there was a network
+        self.arrived: Path | None = None            # on which the datagram came that is being dealt with
         self.moved = False                          # before the gateway could be told (IKE_AUTH)
         self._path: Path | None = None
         self.nat = False

@@ -153,6 +153,12 @@ class Succession:
             engine.woke(now)
         self._collect(now)
 
+    def probe_way(self, path: Path, now: float) -> bool:
+        """From the present IKE_SA."""
+        asked = self._present.probe_way(path, now)
+        self._collect(now)
+        return asked
+
     def probe_mtu(self, octets: int, now: float) -> bool:
         """Of the present IKE_SA's path."""
         asked = self._present.probe_mtu(octets, now)
