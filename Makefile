@@ -28,6 +28,7 @@ unit: setup
 lint: setup
 	.venv/bin/ruff check .
 	.venv/bin/mypy
+	@! command -v cargo-fmt >/dev/null || (cd native && cargo fmt --check)
 
 bench: setup
 	@$(PYTHON) -m benchmarks
@@ -44,4 +45,5 @@ fuzz: setup
 	@$(PYTHON) -m tests.fuzz.run --seconds $(SECONDS)
 
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -f client/core/eap/*.so
+	rm -rf native/target .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

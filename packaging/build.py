@@ -3,7 +3,7 @@
 
     rove_VERSION_amd64.deb, .rpm         roved, rove, rove-datapath: no Qt
     rove-gui_VERSION_amd64.deb, .rpm     rove-tray, where client/gui is there
-    rove_vpn-VERSION.tar.gz, -py3-none-any.whl, rove.cdx.json, SHA256SUMS
+    rove_vpn-VERSION.tar.gz, -cp311-abi3-linux_x86_64.whl, rove.cdx.json, SHA256SUMS
 
 The same commit and lock file make the same bytes: dependencies are hash-pinned (requirements.lock), file times are the
 commit's, and the names of this machine's folders are in nothing. Standard library only; what it needs it installs
@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -52,7 +53,11 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     options = parser.parse_args()
     os.environ |= {"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct"), "PYTHONHASHSEED": "1", "TZ": "UTC",
-                   "LC_ALL": "C.UTF-8"}
+                   "LC_ALL": "C.UTF-8",
+                   # rustc writes where its sources were into panic messages
+                   "RUSTFLAGS": f"--remap-path-prefix={os.environ.get('CARGO_HOME', Path.home() / '.cargo')}=/cargo "
+                                f"--remap-path-prefix={WORK}=/build"}
+    os.environ.pop("CARGO_TARGET_DIR", None)
     out = options.out.resolve()
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
@@ -117,6 +122,8 @@ def distributions(out: Path) -> None:
     for path in made:
         shutil.copy(path, out)
     wheel = next(path for path in made if path.suffix == ".whl")
+    if not any("/_tls." in name and name.endswith(".so") for name in zipfile.ZipFile(wheel).namelist()):
+        sys.exit("the TLS engine was not built: is cargo there?")      # optional for pip, not for a package
     run(VENV / "bin/pip", "install", "-q", "--disable-pip-version-check", "--no-deps", wheel)
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 from client.importers.imported import CredentialFile, IdentityMissing, Imported, ImportFailed
 from client.importers.reader import MAX_CREDENTIAL, certificates, check_tree, decode_base64, one_line, safe_name
 from client.importers.toml import toml_text
-from client.model.profile import MAX_BYTES
+from client.model.profile import CERTIFICATE_METHODS, MAX_BYTES
 
 MAX_DEPTH = 8
 MAX_KEYS = 500
@@ -24,7 +24,7 @@ TYPES: dict[str, str | None] = {
     "ikev2-eap": "eap-mschapv2",        # the app leaves the method to the gateway; MSCHAPv2 is what they use
     "ikev2-cert": "certificate",
     "ikev2-cert-eap": None,
-    "ikev2-eap-tls": None,
+    "ikev2-eap-tls": "eap-tls",
     "ikev2-byod-eap": None,
 }
 
@@ -259,11 +259,11 @@ def _finished(found: _Found, name: str | None, identity: str | None) -> Imported
 
 def _credential(found: _Found, name: str) -> tuple[CredentialFile, ...]:
     """Checks that what the type needs is there, and says of what it does not use."""
-    if found.auth != "certificate":
+    if found.auth not in CERTIFICATE_METHODS:
         if found.p12:
             found.missing.append("local.p12: not used with this type")
         return ()
-    if found.values.pop("user.identity", None):
+    if found.auth == "certificate" and found.values.pop("user.identity", None):
         found.missing.append("local.eap_id: not used with this type")
     if not found.p12:
         if "local.p12" not in found.given:

@@ -142,7 +142,8 @@ def test_the_user_may_be_asked_for_the_name():
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    ({"type": "ikev2-eap-tls"}, "type: ikev2-eap-tls is not available in this version"),
+    ({"type": "ikev2-cert-eap"}, "type: ikev2-cert-eap is not available in this version"),
+    ({"type": "ikev2-eap-tls"}, "local.p12 is missing"),
     ({"type": "ikev2-byod-eap"}, "type: ikev2-byod-eap is not available"),
     ({"type": "wireguard"}, "type: wireguard is not known"),
     ({"type": ...}, "type is missing"),

@@ -25,7 +25,7 @@ ANONYMOUS = "anonymous@lab.test"
 def test_each_method_logs_in(lab: Lab, tls: str) -> None:
     """→ { IDi(anonymous) … } ← { IDr AUTH EAP } ⇄ … ← { EAP(Success) } → { AUTH } ← { AUTH CP SA TS }: the key that
     FreeRADIUS hands to the gateway (MS-MPPE) is ours."""
-    lab.radius.start(tls=tls)
+    lab.radius.start(tls=tls, words="Code of your card")      # GTC's: a challenge, not a password
     for method in METHODS[tls]:
         mark, heard = lab.gateway.mark(), len(lab.radius.log())
         done = attempt(lab, method)
