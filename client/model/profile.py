@@ -219,6 +219,9 @@ def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
     if gateway.trust == "eap" and user.rounds[0].auth.split("/")[0] not in EAP_ONLY_METHODS:
         raise ProfileError(f"gateway.trust: \"eap\" is for {', '.join(EAP_ONLY_METHODS)} alone; with "
                            f"{user.rounds[0].auth} whoever plays the gateway could guess the password or learn it")
+    if gateway.trust == "eap" and gateway.revocation == "strict":
+        raise ProfileError("gateway.revocation: \"strict\" cannot be held with trust = \"eap\": whether the "
+                           "authentication server's certificate was revoked is not looked up")
     only_psk = all(each.auth == "psk" for each in user.rounds)
     values["ike.renew"] = values["ike.renew"] or ("rekey" if only_psk else "reauth")
     ike = Ike(*(values[f"ike.{k}"] for k in ("proposals", "esp_proposals", "pfs", "lifetime", "child_lifetime",

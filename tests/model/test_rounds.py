@@ -64,6 +64,13 @@ def test_eap_alone(auth: object) -> None:
     assert with_user(auth, {"trust": "eap"}, identity="alice").gateway.trust == "eap"
 
 
+def test_eap_alone_and_revocation() -> None:
+    """Nobody should believe in a protection that is not there."""
+    assert with_user("eap-tls", {"trust": "eap", "revocation": "soft"}, identity="alice").gateway.revocation == "soft"
+    with pytest.raises(ProfileError, match=r"strict.* cannot be held"):
+        with_user("eap-tls", {"trust": "eap", "revocation": "strict"}, identity="alice")
+
+
 def test_whom_the_tunnel_must_lead_to() -> None:
     """The default is the gateway's authority and name; there is no "accept any"."""
     assert with_user("eap-tls", identity="a").user.aaa == Aaa("gateway", "")
