@@ -58,8 +58,9 @@ class Gateway:
                               virtual_v4=IPv4Address(options.virtual),
                               local_networks=tuple(TrafficSelector.from_network(ip_network(text))
                                                    for text in options.networks))
-        self._engine = Responder(replace(config, remote_ts=(
-            TrafficSelector.from_network(ip_network(f"{options.virtual}/32")),)), os.urandom, behaviour)
+        config = replace(config, remote_ts=(TrafficSelector.from_network(ip_network(f"{options.virtual}/32")),))
+        self._new_engine = lambda: Responder(config, os.urandom, behaviour)
+        self._engine = self._new_engine()
         self._tun = open_tun(DEVICE)
         self._udp = [_bound(self._address, port) for port in (500, 4500)]
         raw = [socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ESP)] if self._esp else []
@@ -142,6 +143,8 @@ class Gateway:
         self._take_ike(data, ike.Path(Endpoint(self._address, local.port), remote))
 
     def _take_ike(self, data: bytes, path: ike.Path) -> None:
+        if self._engine._ctx.finished:          # its client has left: the next one
+            self._engine, self._bound = self._new_engine(), None
         self._engine.receive_datagram(data, path, now())
         self._after()
 
