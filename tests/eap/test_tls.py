@@ -80,7 +80,8 @@ def test_fragments_both_ways(tls13: bool, always_length: bool) -> None:
     (ec.generate_private_key(ec.SECP384R1()), 0x0503, True), (ec.generate_private_key(ec.SECP521R1()), 0x0603, True),
     (ed25519.Ed25519PrivateKey.generate(), 0x0807, True), (ed25519.Ed25519PrivateKey.generate(), 0x0807, False),
     (rsa.generate_private_key(65537, 2048), 0x0804, True), (rsa.generate_private_key(65537, 2048), 0x0804, False),
-    (rsa.generate_private_key(65537, 2048), 0x0401, False)], ids=str)
+    (rsa.generate_private_key(65537, 2048), 0x0401, False)],
+    ids=["p384", "p521", "ed25519", "ed25519-1.2", "pss", "pss-1.2", "pkcs1"])
 def test_kinds_of_keys_of_the_user(key: Any, scheme: int, tls13: bool) -> None:
     client = CA.issue("alice", key=key, **VALID)
     server, around = TlsServer(TLS, context(tls13=tls13)), Around(client)
