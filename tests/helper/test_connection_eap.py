@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import EapAnswer
-from client.core.helper.connection import Connection, Surroundings
+from client.core.helper.connection import Connection
 from client.core.ikev2 import events as ike
 from client.model.cause import Cause, RoveError
 from client.model.profile import parse_profile
-from tests.helper.test_connection_review import FakeAgent, FakeHost, Rig, in_loop
+from tests.helper.test_connection_review import FakeAgent, Rig, in_loop
 from tests.helper.test_connection_review import rig as plain_rig  # noqa: F401 - a fixture
 from tests.ikev2.conftest import GATEWAY
 from tests.ikev2.people import GATEWAY_KEY, Scripted
@@ -59,11 +58,8 @@ def rig(plain_rig: Rig, monkeypatch: pytest.MonkeyPatch) -> Rig:  # noqa: F811 -
 
 
 def with_agent(rig: Rig, timeout: float = 0.0) -> AskingAgent:
-    surface = rig.surface
-    agent: Any = AskingAgent(surface)
-    rig.connection = Connection(PROFILE, agent, timeout, Surroundings(
-        FakeHost(surface), surface.events.append, lambda _level, _text: None, Nursery(), 0, "rove0", 1,
-        clock=surface.now, random=seeded("client")))
+    agent: Any = AskingAgent(rig.surface)
+    rig.connection = Connection(PROFILE, agent, timeout, rig.connection._around)
     return agent
 
 
