@@ -61,7 +61,7 @@ def test_the_gateways(lab: Lab, gateway_certificate: Path) -> None:
     gateway_certificate.write_bytes(pki.short_lived("server-soon", LIFE // 2)[0])
     lab.gateway.reload()
     assert connect(lab, "soon").returncode == 0
-    assert [finding["code"] for finding in shown(lab)["findings"]] == ["gateway-certificate-expires"]
+    assert "gateway-certificate-expires" in [finding["code"] for finding in shown(lab)["findings"]]
     assert until_over(lab)["last_error"]["code"] == "gateway-expired"
 
 

@@ -122,7 +122,7 @@ def _refused(lab: Lab, refusal: Refusal, **changes: Any) -> Done:
     lab.gateway.wait("is initiating an IKE_SA", timeout=0.1, since=mark)
     begun = re.findall(r"received packet: from .* \((\d+) bytes\)\n.*parsed IKE_SA_INIT request", _log(lab, mark))
     assert 1 <= len(begun) <= 2     # the second where the gateway asked for another group
-    assert len(re.findall("IKE_AUTH request 1 ", _log(lab, mark))) == (refusal.connection != "weak")
+    assert len(re.findall(r"IKE_AUTH request 1 \[ IDi", _log(lab, mark))) == (refusal.connection != "weak")
     assert state(lab, name) == "failed"
     _tells_nothing(lab, done, refusal.secret)
     return done
