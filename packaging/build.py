@@ -26,7 +26,9 @@ ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "packaging"
 WORK = ROOT / "build/packages"
 VENV = WORK / "venv"
-GUI = ("PySide6", "shiboken6")          # below lib/: what only rove-gui has
+LOCKS = ("requirements.lock", "gui.lock", "tools.lock")
+GUI = ("PySide6", "shiboken6", "qasync")        # below lib/, and libraries other than CORE: what only rove-gui has
+CORE = ("libbz2.", "libcrypto.", "libffi.", "libgcc_s.", "liblzma.", "libpython", "libssl.", "libuuid.", "libz.")
 LINKS = {"rove": ("rove", "roved"), "rove-gui": ("rove-tray",)}
 SYSTEM = {                              # file of the repository → (package, where)
     "packaging/systemd/roved.service": ("rove", "/usr/lib/systemd/system/roved.service"),
@@ -36,6 +38,7 @@ SYSTEM = {                              # file of the repository → (package, w
     "packaging/polkit/org.rovevpn.rove.policy": ("rove", "/usr/share/polkit-1/actions/org.rovevpn.rove.policy"),
     "packaging/sysusers/rove.conf": ("rove", "/usr/lib/sysusers.d/rove.conf"),
     "packaging/tmpfiles/rove.conf": ("rove", "/usr/lib/tmpfiles.d/rove.conf"),
+    "packaging/apparmor/roved": ("rove", "/etc/apparmor.d/roved"),
     "packaging/completions/rove.bash": ("rove", "/usr/share/bash-completion/completions/rove"),
     "packaging/completions/_rove": ("rove", "/usr/share/zsh/vendor-completions/_rove"),
     "packaging/completions/rove.fish": ("rove", "/usr/share/fish/vendor_completions.d/rove.fish"),
@@ -43,6 +46,8 @@ SYSTEM = {                              # file of the repository → (package, w
     "packaging/desktop/org.rovevpn.Rove-autostart.desktop": (
         "rove-gui", "/etc/xdg/autostart/org.rovevpn.Rove-autostart.desktop"),
     "packaging/desktop/org.rovevpn.Rove.xml": ("rove-gui", "/usr/share/mime/packages/org.rovevpn.Rove.xml"),
+    "packaging/desktop/org.rovevpn.Rove.metainfo.xml": (
+        "rove-gui", "/usr/share/metainfo/org.rovevpn.Rove.metainfo.xml"),
     **{str(icon.relative_to(ROOT)): ("rove-gui", f"/usr/share/{icon.relative_to(ROOT)}")
        for icon in sorted((ROOT / "icons/hicolor").rglob("*.svg"))},
 }
@@ -53,11 +58,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
     options = parser.parse_args()
     os.environ |= {"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct"), "PYTHONHASHSEED": "1", "TZ": "UTC",
-                   "LC_ALL": "C.UTF-8",
-                   # rustc writes where its sources were into panic messages
-                   "RUSTFLAGS": f"--remap-path-prefix={os.environ.get('CARGO_HOME', Path.home() / '.cargo')}=/cargo "
-                                f"--remap-path-prefix={WORK}=/build"}
-    os.environ.pop("CARGO_TARGET_DIR", None)
+                   "LC_ALL": "C.UTF-8"}
     out = options.out.resolve()
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
@@ -68,7 +69,7 @@ def main() -> int:
     distributions(out)
     tree = freeze()
     sbom(out, version)
-    made = [package(name, kind, version, contents, out) for name, contents in split(tree).items()
+    made = [package(name, kind, version, contents, out) for name, contents in split(tree, version).items()
             for kind in ("deb", "rpm")]
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
                    for path in sorted(out.iterdir()) if path.name != "SHA256SUMS" and path.is_file())
@@ -106,7 +107,7 @@ def environment() -> None:
     """The locked dependencies, the tools, and Rove itself from this commit."""
     print("  environment", flush=True)
     run(sys.executable, "-m", "venv", VENV)
-    for lock in ("requirements.lock", "tools.lock"):
+    for lock in LOCKS:
         run(VENV / "bin/pip", "install", "-q", "--disable-pip-version-check", "--require-hashes",
             "--only-binary", ":all:", "-r", HERE / lock)
 
@@ -117,6 +118,13 @@ def distributions(out: Path) -> None:
     archive = WORK / "source.tar"
     git("archive", "-o", str(archive), "HEAD")
     shutil.unpack_archive(archive, source, filter="data")
+    for words in sorted((source / "client/gui/translations").glob("*.ts")):
+        run(VENV / "bin/pyside6-lrelease", "-silent", words, "-qm", words.with_suffix(".qm"))
+    # Rust and ring's C name their sources in panics and assertions: not by where they lie on this machine.
+    cargo = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")).resolve()
+    os.environ |= {"CARGO_TARGET_DIR": str(WORK / "cargo"), "CARGO_INCREMENTAL": "0",
+                   "RUSTFLAGS": f"--remap-path-prefix={cargo}=/cargo --remap-path-prefix={WORK}=/build",
+                   "CFLAGS": f"-ffile-prefix-map={cargo}=/cargo -ffile-prefix-map={WORK}=/build"}
     run(VENV / "bin/python", "-m", "build", "--no-isolation", "--outdir", WORK / "distributions", source)
     made = sorted((WORK / "distributions").iterdir())
     for path in made:
@@ -163,31 +171,40 @@ def settle(folder: Path) -> None:
 
 
 def sbom(out: Path, version: str) -> None:
-    """CycloneDX, of the runtime dependencies as locked; without a serial number or a time, which would differ."""
+    """CycloneDX, of the runtime dependencies as locked (gui.lock has those of both packages); without a serial number or a time, which would differ."""
     print("  SBOM", flush=True)
     target = out / "rove.cdx.json"
     run(VENV / "bin/python", "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON",
-        "-o", target, HERE / "requirements.lock")
+        "-o", target, HERE / "gui.lock")
     document = json.loads(target.read_text())
     document["metadata"]["component"] = {"type": "application", "name": "rove", "version": version}
     target.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
 
 
-def split(tree: Path) -> dict[str, list[dict[str, object]]]:
+def gui(inside: Path) -> bool:
+    if inside.parts[0] != "lib" or len(inside.parts) < 2:
+        return False
+    top = inside.parts[1]
+    library = len(inside.parts) == 2 and top.startswith("lib") and ".so" in top
+    return top.startswith(GUI) or inside.is_relative_to("lib/client/gui") or (library and not top.startswith(CORE))
+
+
+def split(tree: Path, version: str) -> dict[str, list[dict[str, object]]]:
     """Package → nfpm's contents."""
     contents: dict[str, list[dict[str, object]]] = {"rove": []}
     if any((tree / "lib" / name).exists() for name in GUI):
         contents["rove-gui"] = []
     for path in sorted(tree.rglob("*")):
         inside = path.relative_to(tree)
-        name = "rove-gui" if len(inside.parts) > 1 and inside.parts[1] in GUI and inside.parts[0] == "lib" else "rove"
+        name = "rove-gui" if gui(inside) else "rove"
         if path.is_symlink():
             contents[name].append({"src": os.readlink(path), "dst": f"/usr/lib/rove/{inside}", "type": "symlink"})
         elif path.is_file():
             contents[name].append({"src": str(path), "dst": f"/usr/lib/rove/{inside}"})
     for file, (name, where) in SYSTEM.items():
         if name in contents:
-            contents[name].append({"src": str(ROOT / file), "dst": where, "file_info": {"mode": 0o644}})
+            contents[name].append({"src": str(ROOT / file), "dst": where, "file_info": {"mode": 0o644},
+                                   **({"type": "config"} if where.startswith("/etc/") else {})})
     for name, links in LINKS.items():
         for link in links if name in contents else ():
             contents[name].append({"src": "/usr/lib/rove/rove", "dst": f"/usr/bin/{link}", "type": "symlink"})
@@ -199,8 +216,32 @@ def split(tree: Path) -> dict[str, list[dict[str, object]]]:
             packed.write_bytes(gzip.compress(page.read_bytes(), mtime=0))
             contents[name].append({"src": str(packed), "dst": f"/usr/share/man/man{section}/{page.name}.gz",
                                    "file_info": {"mode": 0o644}})
+    for name, files in contents.items():
+        files += [{"src": str(file), "dst": f"/usr/share/doc/{name}/{file.name.removeprefix(f'{name}.')}",
+                   "file_info": {"mode": 0o644}} for file in papers(name, version)]
     contents["rove"].append({"dst": "/etc/rove", "type": "dir", "file_info": {"mode": 0o755}})
     return contents
+
+
+def papers(name: str, version: str) -> list[Path]:
+    """copyright, changelog.gz in Debian's form: of CHANGELOG.md the newest section."""
+    lines = [line for line in newest().splitlines() if line.startswith("- ")]
+    date = git("log", "-1", "--format=%cD")
+    text = (f"{name} ({version}) unstable; urgency=medium\n\n"
+            + "".join(f"  * {line[2:]}\n" for line in lines or ["- See CHANGELOG.md."])
+            + f"\n -- The Rove developers <rove@localhost>  {date}\n")
+    changelog, rights = WORK / f"{name}.changelog.gz", WORK / f"{name}.copyright"
+    changelog.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
+    rights.write_text("Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
+                      "Upstream-Name: Rove\n\nFiles: *\nCopyright: The Rove developers\nLicense: Apache-2.0\n"
+                      " On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.\n"
+                      " The licences of what is bundled are in /usr/lib/rove/licenses.\n")
+    return [changelog, rights]
+
+
+def newest() -> str:
+    """CHANGELOG.md's first section."""
+    return re.split(r"^## .*$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)[1]
 
 
 DESCRIPTIONS = {

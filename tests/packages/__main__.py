@@ -98,13 +98,12 @@ class Scenario:
         machine.run("systemctl", "restart", "systemd-resolved")
         machine.run("ln", "-sf", "/run/systemd/resolve/stub-resolv.conf", "/etc/resolv.conf")
         home = machine.root / "home/alice"
-        (home / "work.toml").write_text(profiles.text(NAME, name="work"))
-        # what the profile names, at the same paths
-        for file in re.findall(r'"(/[^"]+\.(?:crt|key))"', (home / "work.toml").read_text()):
-            target = machine.root / file.lstrip("/")
-            target.parent.mkdir(parents=True, exist_ok=True)
+        text = profiles.text(NAME, name="work")
+        for file in sorted(set(re.findall(r'"(/[^"]+\.(?:crt|key))"', text))):     # not /tmp: that is a tmpfs there
+            target = home / Path(file).name
             shutil.copy(file, target)
-            target.chmod(0o644)
+            text = text.replace(file, f"/home/alice/{target.name}")
+        (home / "work.toml").write_text(text)
         machine.run("chown", "-R", "alice:alice", "/home/alice")
         shutil.copy(self._deb, machine.root / "root/rove.deb")
         shutil.copy(self._newer, machine.root / "root/newer.deb")

@@ -40,7 +40,7 @@ class Machine:
 
     def __enter__(self) -> "Machine":
         shutil.rmtree(self.root, ignore_errors=True)
-        subprocess.run(["cp", "-a", "--reflink=auto", str(self._base), str(self.root)], check=True)
+        subprocess.run(["cp", "-a", "--reflink=auto", str(self._base.resolve()), str(self.root)], check=True)
         with (self.root.parent / f"{self.root.name}.console").open("wb") as console:
             # --register=no: there is no machined here. A TUN device is what a VPN needs of its host.
             self._process = subprocess.Popen(
