@@ -1,6 +1,6 @@
 # make demo   Rove against a real strongSwan gateway, in network namespaces (root)
 # make test   all tests (root)
-.PHONY: help setup demo test unit lint bench fuzz packages test-packages clean
+.PHONY: help setup demo test unit lint bench fuzz packages reproducible release test-packages clean
 
 PYTHON = .venv/bin/python
 
@@ -10,6 +10,8 @@ help:
 # make lint   ruff and mypy
 # make fuzz   every parser and the engine, SECONDS=60 each (docs/fuzzing.md)
 # make packages  .deb, .rpm, wheel, SBOM and checksums, below dist/
+# make reproducible  the packages twice, in other folders: are they the same octet by octet?
+# make release  lint, tests, checks, packages, checksums and notes, below dist/VERSION
 # make test-packages  the .deb on fresh Debian 12 and 13 with systemd (root, mmdebstrap, systemd-container)
 # make bench  figures beside strongSwan's, as ratios (root, minutes)
 
@@ -35,6 +37,12 @@ bench: setup
 
 packages:
 	@python3 packaging/build.py
+
+reproducible:
+	@python3 packaging/build.py --twice
+
+release: setup
+	@python3 packaging/release.py
 
 test-packages: setup
 	@$(PYTHON) -m tests.packages

@@ -2,8 +2,8 @@
 """Makes Rove's packages: ``python3 packaging/build.py [--out dist]`` (``make packages``).
 
     rove_VERSION_amd64.deb, .rpm         roved, rove, rove-datapath: no Qt
-    rove-gui_VERSION_amd64.deb, .rpm     rove-tray, where client/gui is there
-    rove_vpn-VERSION.tar.gz, -cp311-abi3-linux_x86_64.whl, rove.cdx.json, SHA256SUMS
+    rove-gui_VERSION_amd64.deb, .rpm     rove-tray, and the Qt that it uses
+    rove_vpn-VERSION.tar.gz, .whl (with the TLS extension: cargo is needed), rove.cdx.json, SHA256SUMS
 
 The same commit and lock file make the same bytes: dependencies are hash-pinned (requirements.lock), file times are the
 commit's, and the names of this machine's folders are in nothing. Standard library only; what it needs it installs
@@ -19,6 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -56,7 +57,10 @@ SYSTEM = {                              # file of the repository → (package, w
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--out", type=Path, default=ROOT / "dist")
+    parser.add_argument("--twice", action="store_true", help="in clones of two other folders, and compare the octets")
     options = parser.parse_args()
+    if options.twice:
+        return twice()
     os.environ |= {"SOURCE_DATE_EPOCH": git("log", "-1", "--format=%ct"), "PYTHONHASHSEED": "1", "TZ": "UTC",
                    "LC_ALL": "C.UTF-8"}
     out = options.out.resolve()
@@ -77,6 +81,24 @@ def main() -> int:
     for path in made:
         print(f"  {path.stat().st_size / 1e6:6.1f} MB  {path.name}")
     return 0
+
+
+def twice() -> int:
+    """Is everything the same, octet by octet, when this commit is built elsewhere and again?"""
+    with tempfile.TemporaryDirectory(prefix="rove-twice-") as folder:
+        made, head = [], git("rev-parse", "HEAD")
+        for name in ("one", "another/with-a-longer-name"):
+            clone, out = Path(folder) / name, Path(folder) / f"dist-{len(made)}"
+            subprocess.run(["git", "clone", "-q", str(ROOT), str(clone)], check=True)
+            subprocess.run(["git", "-C", str(clone), "checkout", "-q", "--detach", head], check=True)
+            subprocess.run([sys.executable, str(clone / "packaging/build.py"), "--out", str(out)], check=True)
+            made.append({path.name: path.read_bytes() for path in out.iterdir()})
+            shutil.rmtree(clone / "build")
+    names = sorted({*made[0], *made[1]})
+    differ = [name for name in names if made[0].get(name) != made[1].get(name)]
+    for name in names:
+        print(f"  {'differs  ' if name in differ else 'identical'} {name}")
+    return 1 if differ else 0
 
 
 def git(*arguments: str) -> str:
@@ -171,7 +193,8 @@ def settle(folder: Path) -> None:
 
 
 def sbom(out: Path, version: str) -> None:
-    """CycloneDX, of the runtime dependencies as locked (gui.lock has those of both packages); without a serial number or a time, which would differ."""
+    """CycloneDX, of the runtime dependencies as locked (gui.lock has those of both packages); without a serial number
+    or a time, which would differ."""
     print("  SBOM", flush=True)
     target = out / "rove.cdx.json"
     run(VENV / "bin/python", "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON",

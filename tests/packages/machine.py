@@ -13,6 +13,16 @@ PACKAGES = ("systemd,systemd-sysv,dbus,polkitd,libpam-systemd,systemd-resolved,i
             "passwd")
 SESSION = "XDG_SEAT=seat0 XDG_SESSION_TYPE=x11 XDG_SESSION_CLASS=user"
 BOOT = 60.0     # s
+# Into the control group of the session, by which logind and polkit know who belongs to it.
+_JOIN = """
+pid=$(systemctl show -p MainPID --value $0-session)
+group=$(awk -F: '/name=systemd|^0::/ {print $3; exit}' /proc/$pid/cgroup)
+for top in /sys/fs/cgroup /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
+    [ ! -w $top$group/cgroup.procs ] || echo $$ > $top$group/cgroup.procs
+done
+cd /tmp
+exec setpriv --reuid=$0 --regid=$0 --init-groups env HOME=/home/$0 XDG_RUNTIME_DIR=/run/user/$(id -u $0) "$@"
+"""
 
 
 def image(suite: str, folder: Path) -> Path:
@@ -42,11 +52,13 @@ class Machine:
         shutil.rmtree(self.root, ignore_errors=True)
         subprocess.run(["cp", "-a", "--reflink=auto", str(self._base.resolve()), str(self.root)], check=True)
         with (self.root.parent / f"{self.root.name}.console").open("wb") as console:
-            # --register=no: there is no machined here. A TUN device is what a VPN needs of its host.
+            # --register=no: there is no machined here. nspawn takes a network namespace that is given for the host's,
+            # and gives away neither CAP_NET_ADMIN nor /proc/sys/net; a machine has them, and a TUN device.
             self._process = subprocess.Popen(
                 ["systemd-nspawn", "--register=no", "--keep-unit", "-q", "-D", str(self.root),
                  f"--network-namespace-path=/run/netns/{self._space}", "--bind=/dev/net/tun", "--hostname=laptop",
-                 "--resolv-conf=off", "--timezone=off", "-b"],
+                 "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN", "-b"],
+                env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
         until = time.monotonic() + BOOT
         while time.monotonic() < until:
@@ -78,18 +90,25 @@ class Machine:
         """As root → stdout and stderr. Raises LabError."""
         return self._done(["nsenter", "-t", str(self._leader), "-a", "--", *argv], check, stdin, timeout)
 
+    def login(self, name: str) -> None:
+        """A session of the user's at the machine's seat; the seat's newest is its active one, so there is only this."""
+        self.run("systemd-run", "-q", f"--unit={name}-session", "-p", f"User={name}", "-p", "PAMName=login", "-p",
+                 f"Environment={SESSION}", "sleep", "infinity")
+        self.until("the session", "loginctl", "--no-legend", words=name)
+
     def user(self, *argv: str, name: str = "alice", check: bool = True, stdin: str | None = None,
              timeout: float = 120.0, session: bool = True) -> str:
-        """In a session of the user's: active at the machine's seat, or (``session`` False) from anywhere."""
-        environment = SESSION if session else "XDG_SESSION_TYPE=tty XDG_SESSION_CLASS=user"
+        """In the user's session at the seat, or (``session`` False) as from a remote one."""
+        if session:
+            return self.run("sh", "-c", _JOIN, name, *argv, check=check, stdin=stdin, timeout=timeout)
         return self.run("systemd-run", "-q", "--wait", "--pipe", "--collect", "-p", f"User={name}", "-p",
-                        "PAMName=login", "-p", f"Environment={environment}", "-p", "WorkingDirectory=/tmp", *argv,
-                        check=check, stdin=stdin, timeout=timeout)
+                        "PAMName=login", "-p", "Environment=XDG_SESSION_TYPE=tty XDG_SESSION_CLASS=user", "-p",
+                        "WorkingDirectory=/tmp", *argv, check=check, stdin=stdin, timeout=timeout)
 
     def stay(self, unit: str, *argv: str, name: str = "alice") -> None:
-        """A program of the user's that goes on; its output is the unit's journal."""
-        self.run("systemd-run", "-q", f"--unit={unit}", "-p", f"User={name}", "-p", "PAMName=login", "-p",
-                 f"Environment={SESSION}", *argv)
+        """A program in the user's session that goes on; the journal has its output under the unit's name."""
+        self.run("systemd-run", "-q", f"--unit={unit}", "-p", f"SyslogIdentifier={unit}", "sh", "-c",
+                 _JOIN.replace("$", "$$"), name, *argv)      # systemd expands as well
 
     def until(self, what: str, *argv: str, words: str, seconds: float = 20.0) -> str:
         """Until the command's output has the words. Raises LabError."""

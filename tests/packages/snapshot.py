@@ -25,14 +25,23 @@ def take(machine: Machine) -> dict[str, str]:
         found.pop(path, None)
     for name, command in {
             "ip rule": "ip rule; ip -6 rule", "routes": "ip route show table all; ip -6 route show table all",
-            "links": "ip -br link", "nft": "nft list ruleset", "units": "systemctl list-unit-files --no-legend",
-            "dns": "resolvectl status --no-pager", "bus": "busctl list --acquired --no-legend | awk '{print $1}' | "
-            "grep -v ^:", "processes": "ps -eo comm= | grep rove || true",
+            "links": "ip -br link", "nft": "nft list ruleset",
+            # but for the scenario's own units, the server that resolved happens to ask, and polkit, started when asked
+            "units": "systemctl list-unit-files --no-legend | grep -vE '^(alice-|session-|run-)'",
+            "dns": "resolvectl status --no-pager | grep -v 'Current DNS Server' | tr -s ' '",
+            "bus": "busctl list --acquired --no-legend | awk '{print $1}' | grep -vE '^:|PolicyKit1'",
+            "processes": "ps -eo comm= | grep rove || true",
             "sysctl": "sysctl -a 2>/dev/null | grep -E 'rp_filter|src_valid_mark|accept_ra|disable_ipv6'"}.items():
         found[f"[{name}]"] = machine.run("sh", "-c", command)
     return found
 
 
 def difference(before: dict[str, str], after: dict[str, str]) -> list[str]:
-    return [f"{key}: {before.get(key, 'not there')!r} → {after.get(key, 'gone')!r}"
-            for key in sorted({*before, *after}) if before.get(key) != after.get(key)]
+    """Of what has several lines, the lines."""
+    found = []
+    for key in sorted({*before, *after}):
+        was, now = before.get(key, "not there").splitlines(), after.get(key, "gone").splitlines()
+        if was != now:
+            found.append(f"{key}: {[line for line in was if line not in now]} → "
+                         f"{[line for line in now if line not in was]}")
+    return found
