@@ -354,7 +354,7 @@ def test_roaming_without_mobike_is_confirmed_by_an_answer(connected: MakeWorld) 
 def test_a_gateway_without_nat_traversal_is_spoken_to_on_4500(connected: MakeWorld,
                                                               monkeypatch: pytest.MonkeyPatch) -> None:
     """Our ESP travels in UDP; on port 500 it would be taken for IKE."""
-    monkeypatch.setattr("client.core.ikev2.ike_sa_init.detect_nat", lambda *_: None)
+    monkeypatch.setattr("client.core.ikev2.first_exchange.detect_nat", lambda *_: None)
     world = connected()
     assert world.of(ike.Established)[0].path.remote.port == 4500
     assert WIFI.remote.port == 500
