@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.interop.rovetest import connected
-from tests.lab import plan
+from tests.interop.rovetest import connect, connected
+from tests.lab import pki, plan
 from tests.lab.lab import Lab
 
 WAYS = ["psk", "cert", "certec", "certed", "mschap"]
@@ -19,6 +19,23 @@ def test_connects_and_pings(lab: Lab, name: str) -> None:
     assert shown["gateway"]["address"] == plan.GATEWAY
     assert lab.ping("client", plan.CORP_HOST)
     assert lab.ping("client", plan.CORP_HOST6)
+
+
+def test_a_p384_key(lab: Lab) -> None:
+    stem = pki.directory() / "client-ec384"
+    lab.roved.start(fresh=True)
+    file = lab.profile("certec", user={"auth": "certificate", "certificate": f"{stem}.crt", "key": f"{stem}.key"})
+    assert lab.rove("import", str(file)).returncode == 0
+    assert connect(lab, "certec").returncode == 0
+    assert lab.ping("client", plan.CORP_HOST)
+    lab.gateway.wait(r"authentication of '.*bob384.*' with ECDSA_WITH_SHA384_DER successful")
+
+
+def test_a_gateway_that_signs_by_pss(lab: Lab) -> None:
+    lab.gateway.start(extra={"rsa_pss": "yes"})
+    connected(lab, "cert")
+    assert lab.ping("client", plan.CORP_HOST)
+    lab.gateway.wait(r"\(myself\) with RSA_EMSA_PSS_SHA2_\d+_SALT_\d+ successful")
 
 
 @pytest.mark.parametrize("name", WAYS)
