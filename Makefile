@@ -1,6 +1,6 @@
 # make demo   Rove against a real strongSwan gateway, in network namespaces (root)
 # make test   all tests (root)
-.PHONY: help setup demo test unit lint bench fuzz packages reproducible release test-packages clean
+.PHONY: help setup demo test unit lint bench bench-roam fuzz packages reproducible release test-packages clean
 
 PYTHON = .venv/bin/python
 
@@ -13,6 +13,7 @@ help:
 # make reproducible  the packages twice, in other folders: are they the same octet by octet?
 # make release  lint, tests, checks, packages, checksums and notes, below dist/VERSION
 # make test-packages  the .deb on fresh Debian 12 and 13 with systemd (root, mmdebstrap, systemd-container)
+# make bench-roam  the table of roaming beside strongSwan's (root, a quarter of an hour)
 # make bench  figures beside strongSwan's, as ratios (root, minutes)
 
 setup:
@@ -46,6 +47,9 @@ release: setup
 
 test-packages: setup
 	@$(PYTHON) -m tests.packages
+
+bench-roam: setup
+	@$(PYTHON) -m benchmarks.roaming
 
 SECONDS ?= 60
 fuzz: setup

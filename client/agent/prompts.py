@@ -4,9 +4,12 @@ import asyncio
 import os
 import termios
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Protocol
+
+from client.model.cause import Cause, RoveError
 
 MAX_SECRET = 4096
 MAX_LINES = 16
@@ -194,16 +197,27 @@ class Serial:
         self._asking = asyncio.Lock()
 
     async def secret(self, question: Question) -> Answer:
+        _not_quietly()
         async with self._asking:
             return await self._prompter.secret(question)
 
     async def choose(self, text: str, choices: Sequence[Choice], profile: str = "") -> int:
+        _not_quietly()
         async with self._asking:
             return await self._prompter.choose(text, choices, profile)
 
     async def notice(self, text: str, profile: str = "") -> None:
         async with self._asking:
             await self._prompter.notice(text, profile)
+
+
+# Set while what is prepared is not worth a prompt: what is held will do, or it is not done.
+quietly: ContextVar[bool] = ContextVar("quietly", default=False)
+
+
+def _not_quietly() -> None:
+    if quietly.get():
+        raise RoveError(Cause.PROMPT_UNANSWERED, "nobody is asked for this, and it is not held")
 
 
 class Routed:

@@ -6,6 +6,7 @@ minute.
 """
 
 import asyncio
+import contextvars
 import math
 import os
 import time
@@ -31,7 +32,7 @@ from client.agent.eap_questions import answer_for
 from client.agent.held import HeldSecrets
 from client.agent.keys import Credential, load_credential
 from client.agent.limits import check_ppk_request, check_psk_request, check_signature_request
-from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp, Serial
+from client.agent.prompts import PromptCancelled, Prompter, PromptKind, Question, SecretUsedUp, Serial, quietly
 from client.agent.stored import StoredSecrets
 from client.agent.vault import KEPT_KINDS, PASSPHRASE, NoVault, Vault
 from client.core.eap.peer import EapPeer, EapResult
@@ -42,7 +43,7 @@ from client.model.profile import CERTIFICATE_METHODS, Profile, ProfileError, par
 if TYPE_CHECKING:
     from client.agent.smartcard import Smartcards
 
-REASONS = ("connect", "reconnect", "reauth")
+REASONS = ("connect", "reconnect", "reauth", "silent")     # the last: nobody is asked
 MAX_DEADLINE = 600.0
 MAX_PROFILES = 64
 
@@ -109,7 +110,9 @@ class AgentService:
         if len(self._running) + len(self._attempts) >= MAX_PROFILES:
             begun.forget()
             raise RoveError(Cause.NOT_AUTHORISED, f"more than {MAX_PROFILES} connections at once")
-        task = asyncio.create_task(self._gather(begun, time.time() + min(deadline, MAX_DEADLINE)))
+        context = contextvars.copy_context()
+        context.run(quietly.set, reason == "silent")
+        task = asyncio.create_task(self._gather(begun, time.time() + min(deadline, MAX_DEADLINE)), context=context)
         self._running[name] = task
         ready = False
         try:

@@ -65,7 +65,7 @@ EVENT_SIGNAL = "Event"
 
 AGENT_METHODS = {row.name: row for row in (
     Method("Prepare", "sssd", "a{sv}", "",
-           'profile name, profile TOML, reason ("connect"|"reconnect"|"reauth"), seconds until the deadline → '
+           'profile name, profile TOML, reason ("connect"|"reconnect"|"reauth"|"silent"), seconds until the deadline → '
            '{"certificates": aay, "signatures": as, "identity": s (certificate subject, for IDi when none is set), '
            '"eap_identity": s (the answer to EAP-Identity)}; '
            "asks the user for what is missing now"),

@@ -109,6 +109,9 @@ class FakeTransport:
                 asyncio.get_running_loop().call_soon(
                     self.callbacks.datagram, answer.data, ike.Path(answer.path.remote, answer.path.local))
 
+    def set_patience(self, seconds: float) -> None:
+        pass
+
     def rebind(self, path: ike.Path, nat: bool) -> None:
         self.bound.append((path, nat))
 

@@ -20,7 +20,7 @@ LOWEST = [
 
 @pytest.fixture
 def crossing(connected: MakeWorld) -> Crossing:
-    return Crossing(connected())
+    return Crossing(connected(mobike=False))
 
 
 def survivor_of(crossing: Crossing) -> str:

@@ -94,12 +94,12 @@ def test_the_gateways_ike_rekey(connected: MakeWorld) -> None:
 
 
 def test_liveness_asks_only_when_nothing_is_heard(connected: MakeWorld) -> None:
-    world = connected(dpd=30.0)
+    world = connected(dpd=15.0)
     begun = len(world.sent)
-    world.client.traffic_seen(world.now + 20.0)
-    world.run(45.0)
-    assert len(world.sent) == begun          # ESP was heard at +20 s
-    world.run(10.0)
+    world.client.traffic_seen(world.now + 10.0)
+    world.run(24.0)
+    assert len(world.sent) == begun          # ESP was heard at +10 s
+    world.run(2.0)
     assert [e[1] for e in world.exchanges()[begun:]] == [INFO, INFO]
 
 

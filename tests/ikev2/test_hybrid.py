@@ -28,7 +28,7 @@ HYBRID = {"ike_proposals": DEFAULT_IKE, "gateway": GATEWAY}
 
 def test_ml_kem_by_default(make_world: MakeWorld) -> None:
     """→ IKE_SA_INIT ← … → IKE_INTERMEDIATE { KEi(1) } ← { KEr(1) } → IKE_AUTH ← IKE_AUTH"""
-    world = make_world(**HYBRID)
+    world = make_world(**HYBRID, mobike=False)
     world.start()
     world.run(3.0)
     mine = [exchange for who, exchange, _ in world.exchanges() if who == "client"]
@@ -41,7 +41,7 @@ def test_ml_kem_by_default(make_world: MakeWorld) -> None:
 
 
 def test_a_classic_gateway_costs_no_round_trip(make_world: MakeWorld) -> None:
-    world = make_world(ike_proposals=DEFAULT_IKE, gateway=replace(GATEWAY, ike_proposals=CLASSIC))
+    world = make_world(ike_proposals=DEFAULT_IKE, gateway=replace(GATEWAY, ike_proposals=CLASSIC), mobike=False)
     world.start()
     world.run(2.0)
     assert [exchange for who, exchange, _ in world.exchanges() if who == "client"] == [INIT, AUTH]

@@ -58,7 +58,7 @@ def test_every_signature_of_ours(make_world: MakeWorld, name: str) -> None:
     """→ { IDi CERT IDr AUTH CP SA TS } ← { IDr CERT AUTH CP SA TS }: four messages, and AUTH holds by its method."""
     kind = next((number for suffix, number in HASHES.items() if name.endswith(suffix)), None)
     key = key_for(name)
-    world, tap, _ = world_of(make_world, key, (name,), () if name in METHODS else (kind or 0,))
+    world, tap, _ = world_of(make_world, key, (name,), () if name in METHODS else (kind or 0,), mobike=False)
     world.start()
     world.run(3.0)
     assert len(world.sent) == 4
@@ -181,7 +181,8 @@ def test_large_chains_travel_in_fragments(make_world: MakeWorld, size: int) -> N
 @pytest.mark.parametrize("number", range(6))
 def test_a_lost_fragment_costs_one_retransmission(make_world: MakeWorld, who: str, number: int) -> None:
     """All fragments are sent again (RFC 7383 §2.6.1), byte for byte; those that came first time are kept or ignored."""
-    world, tap, _ = world_of(make_world, key_of("p256"), ("ecdsa-sha256",), chain=LARGE, certificates=LARGE)
+    world, tap, _ = world_of(make_world, key_of("p256"), ("ecdsa-sha256",), chain=LARGE, certificates=LARGE,
+                             mobike=False)
     tapped, lost = world.drop, list[bytes]()
 
     def drop(sender: str, data: bytes) -> bool:

@@ -59,7 +59,7 @@ def test_any_order(rounds: tuple[str, ...]) -> None:
 
 def test_the_tunnel_is_asked_for_once_and_support_said_once() -> None:
     """§2.1: SA, TS, CP and MULTIPLE_AUTH_SUPPORTED belong to the first request."""
-    world, tap, _ = world_of(["psk", "certificate"], Demands(rounds=("psk", "certificate")))
+    world, tap, _ = world_of(["psk", "certificate"], Demands(rounds=("psk", "certificate")), mobike=False)
     world.start()
     world.run(3.0)
     first, *others = tap.labels()
@@ -71,7 +71,7 @@ def test_the_tunnel_is_asked_for_once_and_support_said_once() -> None:
 
 def test_one_round_is_said_to_be_the_last() -> None:
     """→ { IDi AUTH … N(MULTIPLE_AUTH_SUPPORTED) }, without ANOTHER_AUTH_FOLLOWS."""
-    world, tap, _ = world_of(["psk"], Demands())
+    world, tap, _ = world_of(["psk"], Demands(), mobike=False)
     world.start()
     world.run(3.0)
     (labels,) = tap.labels()

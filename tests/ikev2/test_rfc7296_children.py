@@ -86,7 +86,7 @@ def test_what_is_being_deleted_already_is_left_out(connected: MakeWorld) -> None
 
 def test_an_ike_sa_is_deleted_under_itself_without_spis(connected: MakeWorld) -> None:
     """§1.4.1, §2.8: after the rekeying → INFORMATIONAL { D(IKE) } on the old IKE_SA, its children untouched"""
-    world = connected()
+    world = connected(mobike=False)
     before = world.of(ike.Established)[0].spi_i
     heard = listen(world)
     world.do(lambda: world.client.rekey_ike(world.now), 3.0)

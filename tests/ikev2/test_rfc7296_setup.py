@@ -325,7 +325,7 @@ def test_a_refused_gateway_hears_that_authentication_failed(make_world: MakeWorl
 
 def test_a_gateway_that_says_nothing_of_nat_is_spoken_to_on_port_4500_too(make_world: MakeWorld) -> None:
     """§2.23 allows it whatever ← { … } holds, and our ESP has no other way"""
-    world = make_world()
+    world = make_world(mobike=False)
     change_init(world, lambda payloads: [p for p in payloads if getattr(p, "type", 0) not in (
         NotifyType.NAT_DETECTION_SOURCE_IP, NotifyType.NAT_DETECTION_DESTINATION_IP)], known=True)
     world.start()

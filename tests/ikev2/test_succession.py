@@ -67,7 +67,7 @@ def heard(world: World, who: str, exchange: int) -> list[bytes]:
 
 def test_a_new_ike_sa_takes_over_and_the_old_one_is_deleted(connected: Make) -> None:
     """→ IKE_SA_INIT ← …  → IKE_AUTH ← … (new)  → INFORMATIONAL { D } ← { } (old)"""
-    world = connected()
+    world = connected(mobike=False)
     (old,) = lives(world)
     world.sent.clear()
     reauthenticated(world)
@@ -446,7 +446,7 @@ def test_what_is_renewed_needs_no_new_ike_sa(connected: Make) -> None:
 
 
 def test_the_old_one_is_deleted_under_itself(connected: Make) -> None:
-    world = connected()
+    world = connected(mobike=False)
     (old,) = lives(world)
     seen: list[Any] = []
     answer = world.gateway._answer

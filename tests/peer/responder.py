@@ -91,6 +91,7 @@ class Responder(Ikev2Engine):
     def __init__(self, config: EngineConfig, random: Callable[[int], bytes],
                  behaviour: Behaviour | None = None, crypto: CryptoProvider = LIBRARY) -> None:
         super().__init__(config, random, crypto)
+        self._roaming.watches = False
         self.behaviour = behaviour or Behaviour()
         self.exchanges: list[int] = []
         self.nat = True                     # by the client's last NAT detection payloads

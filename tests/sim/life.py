@@ -14,6 +14,7 @@ from client.core.ikev2 import events as ike
 from client.core.ikev2.engine import Ikev2Engine
 from client.core.ikev2.proposal import DEFAULT_ESP, DEFAULT_IKE
 from client.core.ikev2.traffic_selector import TrafficSelector
+from client.model.endpoint import Endpoint
 from tests.peer.responder import Responder
 from tests.sim.cheap import Cheap
 from tests.sim.invariants import Broken, Invariants
@@ -88,6 +89,10 @@ class Life:
             "both rekey at once": (self._both, 4),
             "roams": (self._roam, 4),
             "offline": (self._offline, 1),
+            "a way falls silent": (self._silence, 2),
+            "a NAT forgets": (self._forget, 2),
+            "suspicion": (lambda: self.client.suspect(self.world.now), 2),
+            "probe": (lambda: self.client.probe(self.world.now), 1),
             "port unreachable": (lambda: self.client.udp_refused("ICMP", self.world.now), 1),
             "traffic": (lambda: self.client.traffic_seen(self.world.now), 1),
             "weather": (self._weather, 2)}
@@ -108,11 +113,22 @@ class Life:
                 self._rekey_children(engine)
 
     def _roam(self) -> None:
-        self.client.set_paths(self.random.choice(([LTE, WIFI], [WIFI, LTE])), self.world.now)
+        self.client.set_paths(self.random.choice(([LTE, WIFI], [WIFI, LTE], [LTE], [WIFI])), self.world.now)
 
     def _offline(self) -> None:
         self.world.do(lambda: self.client.set_paths([], self.world.now), self.random.uniform(0.0, 10.0))
         self._roam()
+
+    def _silence(self) -> None:
+        """Of two ways one carries nothing any more, for a while."""
+        self._roam()
+        self.world.silent = {self.random.choice((WIFI, LTE)).local.address}
+        self.world.run(self.random.choice((0.1, 1.0, 5.0, 20.0)))
+        self.world.silent = set()
+
+    def _forget(self) -> None:
+        path = self.random.choice((WIFI, LTE))
+        self.world.forget_mapping(path.local.address, Endpoint("203.0.113.9", self.random.randrange(1024, 65536)))
 
     def _leave(self) -> None:
         engine = self.random.choice((self.client, self.gateway))

@@ -5,7 +5,7 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from client.core.ikev2 import events as ike
@@ -55,6 +55,8 @@ class World:
         self.drop: Callable[[str, bytes], bool] = lambda _who, _data: False
         self.passes: Callable[[str, ike.Datagram], bool] = lambda _who, _datagram: True     # by transport and size
         self.reaches: Callable[[Endpoint], bool] = lambda _address: True    # the client, where it is now
+        self.silent: set[str] = set()                           # addresses of the client: nothing passes, none says so
+        self.mapped: dict[str, Endpoint] = {}                   # a NAT: the client's address → what the gateway sees
         self.after_step: Callable[[], None] = lambda: None      # both engines have handled what there was
         self._answer = answer
         self._random = random.Random(seed)
@@ -69,8 +71,8 @@ class World:
     def one_uplink(self) -> None:
         """From now on what is sent to an address that the client has left does not reach it."""
         def reaches(address: Endpoint) -> bool:
-            path = self.client._ctx.path
-            return path is not None and path.local.address == address.address
+            there = self.client._ctx.ways.all if self.client._ctx.path is not None else ()
+            return any(path.local.address == address.address for path in there)
         self.reaches = reaches
 
     def start(self, *paths: ike.Path) -> None:
@@ -112,13 +114,29 @@ class World:
         while self._air and self._air[0][0] <= self.now:
             _, _, who, data, path = heapq.heappop(self._air)
             if who == "client":
-                self.gateway.receive_datagram(data, _back(path), self.now)
-            elif self.reaches(path.remote):
-                self.client.receive_datagram(data, _back(path), self.now)
+                if path.local.address not in self.silent:
+                    seen = self.mapped.get(path.local.address, path.local)
+                    self.gateway.receive_datagram(data, _back(replace(path, local=seen)), self.now)
+            elif (to := self._inside(path.remote)) is not None and to.address not in self.silent and self.reaches(to):
+                self.client.receive_datagram(data, _back(replace(path, remote=to)), self.now)
         for engine in (self.client, self.gateway):
             due = engine.next_timeout()
             if due is not None and due <= self.now:
                 engine.handle_timeout(self.now)
+
+    def forget_mapping(self, address: str, seen: Endpoint) -> None:
+        """The NAT before this address shows ``seen`` from now on; what is sent to where it was is lost."""
+        self.mapped[address] = seen
+
+    def _inside(self, outside: Endpoint) -> Endpoint | None:
+        """Whose endpoint that is, on our side of the NAT."""
+        for address, seen in self.mapped.items():
+            if seen == outside:
+                return Endpoint(address, 4500)
+            if outside.address == address:
+                return None
+        known = {seen.address for seen in self.mapped.values()}
+        return None if outside.address in known else outside
 
     def _flush(self) -> None:
         while True:

@@ -20,10 +20,12 @@ class Patience:
         self._before = False        # something went unanswered before that
 
     def set_limit(self, limit: int) -> None:
-        """0: patience without end."""
-        if limit != self._limit:
-            self._limit = limit
-            self.begin_anew()
+        """0: patience without end. What is waited for already has the time that it was given."""
+        if self._wait == self._limit:
+            self._wait = limit
+        self._limit = limit
+        if not limit:
+            self.answered()
 
     def begin_anew(self) -> None:
         """Another path: what was of the old one counts no more."""

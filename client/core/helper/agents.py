@@ -169,7 +169,8 @@ class AgentSession:
             self.uid = self._registry.uid_of(sender)
 
     async def prepare(self, reason: str, deadline: float) -> Prepared:
-        """Ask for what is missing now; ``reason`` "connect"|"reconnect"|"reauth", ``deadline`` in s from now.
+        """Ask for what is missing now; ``reason`` "connect"|"reconnect"|"reauth"|"silent" (then
+        with what is held, or not), ``deadline`` in s from now.
 
         Raises RoveError: NO_AGENT, PROMPT_CANCELLED, PROMPT_UNANSWERED, CREDENTIAL_UNUSABLE …
         """

@@ -34,8 +34,9 @@ from client.core.helper.status_check import StatusCheck
 from client.core.helper.transport import Callbacks, Transport
 from client.core.helper.tunnel import Tunnel, describe, step
 from client.core.ikev2 import events as ike
+from client.core.ikev2.addresses import outside
 from client.core.ikev2.reauth import FORGEABLE
-from client.core.ikev2.succession import Succession
+from client.core.ikev2.succession import SILENT, Succession
 from client.core.platform.host import HostConfig
 from client.core.platform.netmon import NetworkChange
 from client.core.platform.paths import any_uplink, candidate_paths
@@ -49,6 +50,7 @@ from client.texts import error_text, finding_text
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
 REAUTH_DEADLINE = 600.0           # s, while the present IKE_SA carries the traffic
 LASTING = 60.0                    # s: a connection that held so long begins the waits between attempts anew
+MAX_ELSEWHERE = 8                 # addresses of a gateway beside those of the profile
 SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
@@ -111,9 +113,11 @@ class Connection:
         self._questions: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()         # that outlive an attempt
         self._gateways: tuple[str, ...] = ()
+        self._elsewhere: tuple[str, ...] = ()               # the gateway says that it can be reached there, too
         self._next_gateways: tuple[str, ...] = ()           # of an IKE_SA in the making, where they are others
         self._nobody_there = False                          # to be asked, when it was time to log in again
         self._renewal: asyncio.Task[None] | None = None     # somebody is asked what a new authentication needs
+        self._renewing = ""                                 # why
         self._looked_up: tuple[str, ...] = ()               # the profile's gateway, in this attempt
         self._known: tuple[str, ...] = ()                   # the same, when it has let us in last
         self._back_off = BackOff(around.random)
@@ -168,7 +172,7 @@ class Connection:
         end of it. True while there is no path at all."""
         if self._engine is None or self._transport is None or self._tunnel.path is None:
             return False
-        paths = self._paths(self._gateways)
+        paths = self._paths(self._gateways, everywhere=False) or self._paths(self._gateways)
         if self._cut_off or not any(path.same_way(self._tunnel.path) for path in paths):
             self._follow(self._engine, paths)
         return self._cut_off
@@ -178,6 +182,13 @@ class Connection:
         if self._engine is not None:
             with self._accounted():
                 self._engine.probe(self._around.clock())
+                self._drive()
+
+    def _unanswered(self) -> None:
+        """The data path sends, and nothing comes back."""
+        if self._engine is not None:
+            with self._accounted():
+                self._engine.suspect(self._around.clock())
                 self._drive()
 
     def woke(self, slept: float) -> None:
@@ -496,7 +507,7 @@ class Connection:
         self._transport = Transport(self._around.interface, self._around.mark, Callbacks(
             self._datagram, self._refused, self._expired,
             lambda: self._around.log("warning", "the data path died and was restarted with its SAs"),
-            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}")), self.probe,
+            lambda reason: self._break(RoveError(Cause.INTERNAL, f"data path: {reason}")), self._unanswered,
             self._climb.stream_lost),
             self._around.nursery, plain_esp="esp" in self._profile.roaming.transports)
         task = asyncio.get_running_loop().create_task(self._transport.start())
@@ -515,11 +526,19 @@ class Connection:
         self._network_changed.set()
         self._finish(error)
 
-    def _paths(self, gateways: tuple[str, ...]) -> list[ike.Path]:
-        """To the gateway in use by whatever the ladder has come to; to another one by UDP, to begin with."""
+    def _paths(self, gateways: tuple[str, ...], *, everywhere: bool = True) -> list[ike.Path]:
+        """To the gateway in use by whatever the ladder has come to; to another one by UDP, to begin with.
+
+        ``everywhere``: to the other addresses of the gateway as well. Each costs time that a roam has not."""
         assert self._transport is not None
+        present = self._engine is not None and gateways == self._gateways
+        if everywhere and present and self._elsewhere:
+            # Where else the gateway is reached comes after where it is, and before what may be another gateway.
+            inside = [ts for child in self._networks.values() for ts in child.remote_ts]
+            also = outside(self._elsewhere, inside, gateways[0])[:MAX_ELSEWHERE]
+            gateways = tuple(dict.fromkeys((gateways[0], *also, *gateways[1:])))
         candidates = candidate_paths(gateways, self._around.mark)
-        if self._engine is not None and gateways == self._gateways:
+        if present:
             return self._climb.paths(candidates)
         return [self._transport.path(candidate.interface, candidate.local, candidate.gateway, candidate.mtu,
                                      candidate.index) for candidate in candidates]
@@ -552,16 +571,19 @@ class Connection:
         self._nobody_there = False
         if self._renewal is not None:
             self._renewal.cancel()
-        self._renewal = self._do(self._prepare_again(due))
+        self._renewal, self._renewing = self._do(self._prepare_again(due)), due.reason
 
     async def _prepare_again(self, due: ike.ReauthenticationDue) -> None:
         """The agent asks while the present IKE_SA carries the traffic; then the engine makes another."""
         engine, present = self._engine, self._tunnel.path
         patience = min(max(due.deadline - self._around.clock(), 1.0), REAUTH_DEADLINE)
+        silent = due.reason == SILENT
         self._step("reauth-due", due.gateway or due.reason)
         asked = asyncio.get_running_loop().call_later(0.5, self._say_prompt, "again", patience)
+        if silent:
+            asked.cancel()
         try:
-            prepared = await self._agent.prepare("reauth", patience)
+            prepared = await self._agent.prepare("silent" if silent else "reauth", patience)
             gateways = (await resolve((due.gateway,), self._around.mark, self._tunnel.virtual_ips.dns)
                         if due.gateway else ())
             config = replace(engine_config(self._profile, prepared, self._around.random,
@@ -656,6 +678,7 @@ class Connection:
             self._obey_all(obeyed)
         if self._timer is not None:
             self._timer.cancel()
+        transport.set_patience(engine.patience)
         due = engine.next_timeout()
         if due is not None and not self._cut_off:
             self._timer = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._timeout_due)
@@ -716,6 +739,16 @@ class Connection:
                 self._step("roamed" if event.confirmed else "roaming",
                            f"{event.path.interface} {event.path.local.address}")
                 self._tell_state()
+            case ike.GatewaySilent():
+                self._gateway_silent(RoveError(Cause.DEAD_PEER, event.detail))
+            case ike.GatewayHeard():
+                self._gateway_heard()
+            case ike.GatewayAddresses():
+                if event.addresses != self._elsewhere:
+                    self._elsewhere = event.addresses
+                    asyncio.get_running_loop().call_soon(self._ways_changed)
+            case ike.NatPatience():
+                transport.set_nat_patience(event.seconds)
             case ike.IkeRekeyed():
                 self._step("ike-rekeyed", "")
             case ike.ReauthenticationDue():
@@ -743,11 +776,32 @@ class Connection:
                 self._sizing.probed(event)
             case ike.Unreachable():
                 self._climb.silent()
-                self._unreachable(RoveError(event.cause, event.detail))
+                if not self._tunnel.spis[0]:        # else GatewaySilent says so, in its time
+                    self._unreachable(RoveError(event.cause, event.detail))
             case ike.Failed():
                 self._finish(RoveError(event.cause, self._why(event.cause, event.detail)))
             case ike.Closed():
                 self._finish(None)
+
+    def _gateway_silent(self, seen: RoveError) -> None:
+        """It may be back any moment, and the IKE_SA with it; meanwhile nothing passes, and that is what is said."""
+        self._hint = seen
+        if self._tunnel.state in (State.CONNECTED, State.ROAMING):
+            self._change(self._tunnel.to(State.RECONNECTING, time.time()))
+            if not self._portal.captive:
+                self._tell_error(seen, final=False)
+                self._suspect_portal(Cause.GATEWAY_SILENT)
+
+    def _gateway_heard(self) -> None:
+        self._portal_gone()
+        if self._renewal is not None and self._renewing == SILENT:
+            self._renewal.cancel()
+        if self._tunnel.state is State.RECONNECTING and self._tunnel.spis[0]:
+            self._change(self._tunnel.to(State.CONNECTED, time.time()))
+
+    def _ways_changed(self) -> None:
+        if self._engine is not None and self._transport is not None and self._tunnel.spis[0]:
+            self._follow(self._engine, self._paths(self._gateways))
 
     def _logged_in(self, config: ike.EngineConfig) -> None:
         self._resume.logged_in(config, self._around.clock())
@@ -793,11 +847,19 @@ class Connection:
                 self._over.set_exception(error)
 
     def _refused(self, remote: Endpoint, errno: int) -> None:
+        """By this host, whose network may just be going, or by somebody on the way: a hint at most."""
         if errno == EMSGSIZE:
             self._sizing.refused()
-        elif self._engine is not None:
+        elif self._engine is not None and self._transport is not None:
+            if self._tunnel.spis[0] and not any(path.same_way(self._tunnel.path) for path in
+                                                self._paths(self._gateways)):
+                self._follow(self._engine, self._paths(self._gateways))     # the path is gone, that is why
+                return
             self._climb.refused(remote.port, errno)
             self._engine.udp_refused(f"{remote.address} UDP {remote.port}: {os.strerror(errno)}", self._around.clock())
+            if self._tunnel.spis[0]:
+                self._drive()
+                return      # the IKE_SA stands: whether the gateway answers decides
             self._hint = RoveError(Cause.GATEWAY_REFUSES_UDP, f"{remote.address} port {remote.port}: "
                                    f"{os.strerror(errno)}")
             self._drive()

@@ -30,6 +30,7 @@ from client.core.platform.tun import open_tun
 from client.model.endpoint import Endpoint
 
 NAT_KEEPALIVE = 20.0     # s (RFC 3948 §4)
+LEFT_TO_IKE = 3.0        # s more until the data path sends one itself: in silence a liveness check comes first
 SPARE_AFTER = 2.0        # s: the next connection's data path is made ready when this one's log-in is over
 
 
@@ -57,6 +58,7 @@ class Transport:
         self._loop = asyncio.get_running_loop()
         self._callbacks = callbacks
         self._closed = False
+        self._nat, self._nat_patience = False, NAT_KEEPALIVE
         self._tun = open_tun(interface)
         try:
             self._sockets: IkeSockets = open_ike_sockets(mark)
@@ -118,7 +120,16 @@ class Transport:
 
     def keep_alive(self, nat: bool) -> None:
         """For a NAT's sake, which a way that is no more has not."""
-        self.data_path.set_keepalive(NAT_KEEPALIVE if nat else 0.0)
+        self._nat = nat
+        self.data_path.set_keepalive(self._nat_patience + LEFT_TO_IKE if nat else 0.0)
+
+    def set_nat_patience(self, seconds: float) -> None:
+        """A NAT on the way forgets us after so long."""
+        self._nat_patience = seconds
+        self.keep_alive(self._nat)
+
+    def set_patience(self, seconds: float) -> None:
+        self.data_path.set_patience(seconds)
 
     def stats(self) -> DataPathStats:
         return self.data_path.stats()

@@ -22,6 +22,7 @@ from client.model.state import (
 from client.texts import finding_text
 
 MAX_FINDINGS = 16
+_GETTING_THERE = (State.ROAMING, State.RECONNECTING)
 
 # Steps of the engine that are worth a finding.
 FINDINGS = {
@@ -62,8 +63,10 @@ class Tunnel:
     findings: tuple[Finding, ...] = field(default=())
 
     def to(self, state: State, now: float, **changes: Any) -> "Tunnel":
-        """Another state; ``since`` moves only when it is really another."""
+        """Another state; ``since`` moves only when it is really another. Once connected nothing is wrong any more."""
         since = self.since if state is self.state else now
+        if state is State.CONNECTED:
+            changes.setdefault("error", None)
         return replace(self, state=state, since=since, **changes)
 
     def found(self, *findings: Finding) -> "Tunnel":
@@ -85,7 +88,7 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
                 spis=(event.spi_i, event.spi_r), proposal=proposal_name(event.proposal), established_at=now,
                 ike_rekey_at=event.rekey_at + clock_offset, children=(), successors=(), error=None)
         case ike.Reauthenticated(established=new):
-            there = tunnel.to(State.CONNECTED, now) if tunnel.state is State.ROAMING else tunnel
+            there = tunnel.to(State.CONNECTED, now) if tunnel.state in _GETTING_THERE else tunnel
             if event.reason == "not-renewed":
                 there = there.found(Finding("not-renewed", finding_text("not-renewed")))
             return replace(

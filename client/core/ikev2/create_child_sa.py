@@ -135,7 +135,7 @@ class CreateChild:
             ctx.emit(ChildInstalled(child.info, rekeyed_spi=old.spi_in if old else None))
             if old is not None:
                 old.state, old.successor = ChildState.REKEYED, child.spi_in
-                ctx.enqueue(self._sa, DeleteChild(ctx, self._sa, old))
+                ctx.enqueue(self._sa, DeleteChild(ctx, self._sa, old, replaced=True))
             if rival is not None:       # the gateway's to close; nothing else is to be done with it
                 rival.state, rival.successor = ChildState.REKEYED, child.spi_in
             return

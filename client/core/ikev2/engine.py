@@ -4,7 +4,9 @@ Feed it datagrams and time; take datagrams, events and the next deadline from it
 socket or a random source of its own. One engine is one connection: an IKE_SA, its successors, its children.
 """
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from client.core.crypto.provider import LIBRARY, CryptoProvider
 from client.core.ikev2 import children
@@ -21,8 +23,9 @@ from client.core.ikev2.events import (
     EapReply,
     EngineConfig,
     Event,
+    GatewayHeard,
+    GatewaySilent,
     Path,
-    PathChanged,
     PeerVerdict,
     Random,
     Redirected,
@@ -53,7 +56,7 @@ from client.core.ikev2.message import (
     parse_plain,
     parse_protected,
 )
-from client.core.ikev2.mobike import tell_new_address
+from client.core.ikev2.mobike import NatLiveness, UpdateAddresses, tell_new_address
 from client.core.ikev2.mtu_probe import MtuProbe
 from client.core.ikev2.payloads import SA, Delete, Notify, Payload
 from client.core.ikev2.proposal import proposal_name
@@ -61,6 +64,7 @@ from client.core.ikev2.protection import is_first
 from client.core.ikev2.redirect import RedirectedAway
 from client.core.ikev2.rekey_ike import RekeyIke, answer_rekey_ike
 from client.core.ikev2.resumption import SessionResume, TicketRefused, usable
+from client.core.ikev2.roaming import Roaming
 from client.core.ikev2.timers import Timer
 from client.core.ikev2.way_probe import TRIES as WAY_TRIES
 from client.core.ikev2.way_probe import WayProbe
@@ -72,6 +76,10 @@ REKEY_HELD = 5.0         # s between looks whether a rekeying may go on
 CLOCK_STEP = 0.001       # s: deadlines closer than this are the same
 UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
 AWAKE = 120.0            # s, least, that SAs have after a sleep: the network comes back first
+SILENT_TRAFFIC = 2.5     # s without an answer on any way, while there is traffic, before the gateway counts as silent
+SILENT_IDLE = 10.0       # and without
+IMPATIENT = 2.0          # s between transmissions, at most, while there is traffic
+PATIENCE_STEP = 0.05     # s
 HINT_INTERVAL = 10.0     # s between liveness checks that hints of anybody bring about
 
 _LONGEST = {IkeState.INIT: LONGEST_INIT_INTERVAL, IkeState.AUTH: LONGEST_AUTH_INTERVAL}
@@ -84,19 +92,20 @@ class Ikev2Engine:
 
     def __init__(self, config: EngineConfig, random: Random, crypto: CryptoProvider = LIBRARY) -> None:
         self._ctx = Context(config, random, crypto)
+        self._roaming = self._ctx.roaming = Roaming(self._ctx, self._again, self._pump)
         self._init: FirstExchange | None = None
         self._said_unreachable = False
         self._initiated = 0.0
+        self._silent_since: float | None = None     # and the outside knows
         self._last_hint: float | None = None
-        self._paths: tuple[Path, ...] = ()
         self.hold_rekey_ike = False         # another IKE_SA is in the making: this one is rekeyed only if that fails
 
     # --- inputs ---
 
     def start(self, paths: Sequence[Path], now: float) -> None:
         """Sends IKE_SA_INIT on the first path; later answers move on by themselves."""
-        self._paths = tuple(paths)
-        self._ctx.path = self._paths[0] if self._paths else None
+        self._ctx.ways.replace(paths)
+        self._ctx.path = self._ctx.ways.best()
         self._ctx.last_heard = now
         if self._ctx.path is not None:
             self._initiate(None, now)
@@ -111,7 +120,7 @@ class Ikev2Engine:
         except ProtocolError:
             return
         if header.exchange not in _FIRST and not header.protected:
-            self._unprotected(data, now)
+            self._unprotected(data, path, now)
             return
         sa = self._ctx.sas.get(header.spi_r if header.initiator else header.spi_i)
         if sa is None or header.initiator == sa.initiator:
@@ -119,11 +128,12 @@ class Ikev2Engine:
         if sa.state is IkeState.INIT and self._ctx.path is None:
             return      # no network to go on with; a late answer will come again
         if sa.state is IkeState.INIT:
-            self._init_response(sa, header, data, now)
+            self._init_response(sa, header, data, path, now)
         elif header.response:
-            self._response(sa, header, data, now)
+            self._response(sa, header, data, path, now)
         elif sa.state in _TALKING:
-            self._request(sa, header, data, path, now)
+            self._ctx.came_on = self._by(path)
+            self._request(sa, header, data, self._ctx.came_on, now)
         self._pump(now)
 
     def handle_timeout(self, now: float) -> None:
@@ -134,57 +144,46 @@ class Ikev2Engine:
         self._pump(now)
 
     def set_paths(self, paths: Sequence[Path], now: float) -> None:
-        """The usable ways now, best first. Moves at once; the gateway is told by MOBIKE where it can."""
+        """The usable ways now, best first. A way that is gone is left at once, a worse one once the better answers."""
         ctx = self._ctx
-        self._paths = tuple(paths)
+        ctx.ways.replace(paths)
         if ctx.finished:
             return
-        sa = ctx.current()
-        if not self._paths:
+        sa, best = ctx.current(), ctx.ways.best()
+        if best is None:
             ctx.path = None
             return
-        best = self._paths[0]
         initial = not ctx.sas or (sa is not None and sa.state is IkeState.INIT)
         if best.same_way(ctx.path) and not (initial and ctx.path is not None and best.remote != ctx.path.remote):
             if best.transport == "tcp":
                 ctx.path = best         # another connection, from another port
-            return
-        if initial:
+            self._roaming.addresses_changed(now)
+        elif initial:
             # Another port or transport needs another IKE_SA_INIT (RFC 9329 §6.1), but it is no other network.
             anew = ctx.path is None or best.local.address != ctx.path.local.address \
                 or best.interface != ctx.path.interface
             ctx.path = best
             self._initiate(None, now, anew=anew)
-            return
-        ctx.path = best.natt()
-        for each in ctx.sas.values():
-            self._retransmit(each, now, fresh=True)
-            if each.state is IkeState.REKEYED:      # our answer may be lost: then the gateway knows no other IKE_SA
-                tell_new_address(ctx, each)
-        if sa is not None and sa.state is IkeState.ESTABLISHED:
-            tell_new_address(ctx, sa)
-            ctx.emit(PathChanged(ctx.path, ctx.nat, confirmed=False))
         else:
-            ctx.moved = True        # the gateway may have answered to where we were
-        self._pump(now)
+            self._roaming.follow(best, now)
+            self._roaming.addresses_changed(now)
+            self._pump(now)
 
     def udp_refused(self, detail: str, now: float) -> None:
         """ICMP says that the gateway's port is closed: a hint that is told, never proof."""
-        if not self._said_unreachable:
+        sa = self._ctx.current()
+        if not self._said_unreachable and (sa is None or sa.state is not IkeState.ESTABLISHED):
             self._said_unreachable = True
             self._ctx.emit(Unreachable(detail))
         self._hint(now)
 
     def probe(self, now: float) -> None:
-        """Is the gateway still there, from here? Asked at once: after a suspend, or where silence is suspicious."""
-        sa = self._ctx.current()
-        if self._ctx.finished or self._ctx.path is None or sa is None or sa.state is not IkeState.ESTABLISHED:
-            return
-        if sa.window.outstanding is not None:
-            self._retransmit(sa, now, fresh=True)
-        elif not sa.window.queue:
-            self._ctx.enqueue(sa, Liveness())
-        self._pump(now)
+        """Is the gateway still there, from here? Asked at once, on all ways: the machine was asleep, maybe."""
+        self._roaming.ask_around(now, fresh=True)
+
+    def suspect(self, now: float) -> None:
+        """Traffic goes out, and nothing comes back."""
+        self._roaming.ask_around(now, suspicious=True)
 
     def probe_way(self, path: Path, now: float) -> bool:
         """Asks whether this path would lead to the gateway too: ``WayAnswers`` if it does. False: it cannot be asked
@@ -227,7 +226,13 @@ class Ikev2Engine:
 
     def traffic_seen(self, at: float) -> None:
         """When the data path last opened an ESP packet: the gateway is alive (RFC 7296 §2.4)."""
-        self._ctx.last_heard = max(self._ctx.last_heard, at)
+        ctx = self._ctx
+        if at > ctx.last_traffic:
+            ctx.last_traffic, ctx.last_heard = at, max(ctx.last_heard, at)
+            ctx.last_addressed = max(ctx.last_addressed, at)
+            self._roaming.traffic_came()
+            if self._silent_since is not None and at > self._silent_since:
+                self._not_silent()
 
     def rekey_child(self, spi: bytes, now: float) -> None:
         """Replaces the CHILD_SA with this inbound SPI; nothing happens when there is none."""
@@ -300,6 +305,11 @@ class Ikev2Engine:
         return self._ctx.path
 
     @property
+    def patience(self) -> float:
+        """Seconds for which ESP may go without an answer: two round trips and one more second."""
+        return 1.0 + 2 * math.ceil((self._ctx.rtt.smoothed or 0.0) / PATIENCE_STEP) * PATIENCE_STEP
+
+    @property
     def settled(self) -> bool:
         """Established, no exchange of ours waits or is under way, and each wanted CHILD_SA stands or was refused."""
         ctx, sa = self._ctx, self._ctx.current()
@@ -333,7 +343,7 @@ class Ikev2Engine:
         assert self._init is not None
         self._track(sa, 0, [self._init.request], None, now)
 
-    def _init_response(self, sa: IkeSa, header: Header, data: bytes, now: float) -> None:
+    def _init_response(self, sa: IkeSa, header: Header, data: bytes, path: Path, now: float) -> None:
         ctx, init, outstanding = self._ctx, self._init, sa.window.outstanding
         if (init is None or outstanding is None or not header.response or header.message_id != 0
                 or header.exchange != init.exchange):
@@ -342,6 +352,9 @@ class Ikev2Engine:
             message = parse_plain(data)
             check_rules(message)
             self._heard(outstanding, now)
+            way = ctx.ways.find(path)
+            if way is not None and not way.same_way(ctx.path):
+                ctx.path = way          # it was asked for on several
             ready = init.process_response(message, data, now)
         except TicketRefused:
             ctx.emit(ike.TicketRefused())
@@ -374,8 +387,10 @@ class Ikev2Engine:
 
     # --- protected messages ---
 
-    def _unprotected(self, data: bytes, now: float) -> None:
+    def _unprotected(self, data: bytes, path: Path, now: float) -> None:
         """A gateway that knows our SPIs no more, or somebody who pretends to be it (RFC 7296 §1.5, §2.21.4)."""
+        if self._ctx.path is None or path.remote.address != self._ctx.path.remote.address:
+            return      # another gateway, which was asked whether it is this one
         try:
             message = parse_plain(data)
         except ProtocolError:
@@ -390,12 +405,14 @@ class Ikev2Engine:
                 self._last_hint is not None and now < self._last_hint + HINT_INTERVAL):
             return
         self._last_hint = now
-        if sa.window.outstanding is None and not sa.window.queue:
-            self._ctx.enqueue(sa, Liveness())
-            self._pump(now)
+        if sa.window.outstanding is None:
+            self._roaming.ask_around(now)
 
-    def _response(self, sa: IkeSa, header: Header, data: bytes, now: float) -> None:
+    def _response(self, sa: IkeSa, header: Header, data: bytes, path: Path, now: float) -> None:
         ctx, outstanding = self._ctx, sa.window.outstanding
+        if header.message_id == sa.window.next_request_id - 1 and self._roaming.doubt is not None \
+                and sa is ctx.current() and self._is_authentic(sa, data):
+            self._roaming.heard(path, None, now)        # the same answer, on another way
         if outstanding is None or outstanding.task is None or header.message_id != outstanding.message_id \
                 or header.exchange != outstanding.task.exchange:
             return
@@ -406,6 +423,7 @@ class Ikev2Engine:
             self._heard(outstanding, now)
             self._answered(sa)
             sa.window.next_request_id += 1
+            self._roaming.heard(path, outstanding, now)
             check_rules(message)
             outstanding.task.process_response(message, now)
         except ProtocolError as error:
@@ -431,7 +449,8 @@ class Ikev2Engine:
             payloads = [Notify.of(error.notify, error.data, protocol=error.protocol, spi=error.spi)]
             if isinstance(error, InvalidSyntax):    # §2.21.3: the peer's code cannot be trusted further
                 ctx.after_reply = lambda: ctx.close_with(sa, Cause.PROTOCOL_ERROR, detail, now)
-        ctx.last_heard = now
+        ctx.last_heard = ctx.last_addressed = now
+        self._not_silent()
         window.cached_reply = ctx.encode(sa, header.exchange, payloads, header.message_id, response=True)
         window.next_peer_id += 1
         ctx.send(window.cached_reply, path)
@@ -462,6 +481,11 @@ class Ikev2Engine:
         if any(len(p.spi) == 8 for p in message.require(SA).proposals):
             return answer_rekey_ike(ctx, sa, message, now)
         raise ProtocolError(NotifyType.NO_ADDITIONAL_SAS, "a client takes no further tunnels")
+
+    def _by(self, path: Path) -> Path:
+        """The answer leaves where the request came in."""
+        way = self._ctx.ways.find(path)
+        return path if way is None else replace(path, interface=way.interface, index=way.index)
 
     def _open(self, sa: IkeSa, data: bytes) -> Message | None:
         """None: not authentic, or a fragment of what is not whole yet. Raises ProtocolError."""
@@ -507,11 +531,13 @@ class Ikev2Engine:
     def _track(self, sa: IkeSa, message_id: int, datagrams: list[bytes], task: Task | None, now: float,
                other: list[bytes] | None = None) -> None:
         interval = self._first_interval(sa)
-        sa.window.outstanding = Outstanding(message_id, datagrams, task, now, now, interval, other=other)
+        outstanding = Outstanding(message_id, datagrams, task, now, now, interval, other=other)
+        way = task.path if isinstance(task, UpdateAddresses | NatLiveness | WayProbe) else None
+        if way is not None and not way.same_way(self._ctx.path):
+            outstanding.path = way
+        sa.window.outstanding = outstanding
         self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + interval)
-        if isinstance(task, WayProbe):
-            sa.window.outstanding.path = task.path
-        self._ctx.send(datagrams, sa.window.outstanding.path, whole=other is not None)
+        self._ctx.send(datagrams, outstanding.path, whole=other is not None)
 
     def _retransmit(self, sa: IkeSa, now: float, *, fresh: bool = False) -> None:
         """The same bytes again; ``fresh`` on a new path, where the interval starts over."""
@@ -519,22 +545,26 @@ class Ikev2Engine:
         if outstanding is None:
             return
         there = outstanding.path        # another way, which does not answer
+        if fresh and self._ctx.path is not None and (there is None or not there.same_way(self._ctx.path)):
+            outstanding.spread = True
         if fresh or outstanding.transmissions >= WAY_TRIES:
             outstanding.path = None
         if outstanding.other is not None:
             outstanding.datagrams, outstanding.other = outstanding.other, outstanding.datagrams
             if isinstance(outstanding.task, MtuProbe):
                 outstanding.task.small = True
-        path = outstanding.path or self._ctx.path
-        # A stream loses nothing (RFC 9329 §7.2): what it has been given is not given again.
-        if fresh or there is not outstanding.path or path is None or path.transport != "tcp":
-            self._ctx.send(outstanding.datagrams, outstanding.path, whole=outstanding.other is not None)
+        targets = self._roaming.targets(sa, outstanding)
+        for each in targets:
+            # A stream loses nothing (RFC 9329 §7.2): what it has been given is not given again.
+            if fresh or there is not outstanding.path or each.transport != "tcp":
+                self._ctx.send(outstanding.datagrams, each, whole=outstanding.other is not None)
+        outstanding.spread |= len(targets) > 1
         outstanding.last_sent = now
         outstanding.transmissions += 1
         if fresh:
             outstanding.first_sent, outstanding.interval = now, self._first_interval(sa)
         else:
-            longest = _LONGEST.get(sa.state, LONGEST_INTERVAL)
+            longest = _LONGEST.get(sa.state, IMPATIENT if self._roaming.suspicious else LONGEST_INTERVAL)
             outstanding.interval = min(outstanding.interval * GROWTH, longest)
         self._ctx.timers.set(Timer.RETRANSMIT, sa.own_spi, now + outstanding.interval)
 
@@ -545,8 +575,19 @@ class Ikev2Engine:
     def _heard(self, outstanding: Outstanding, now: float) -> None:
         self._ctx.last_heard = now
         self._said_unreachable = False
+        self._not_silent()
         if outstanding.transmissions == 1:      # Karn: only what was sent once is measured
             self._ctx.rtt.sample(now - outstanding.first_sent)
+        else:
+            self._ctx.rtt.ambiguous(now - outstanding.first_sent)
+
+    def _again(self, sa: IkeSa, now: float, fresh: bool) -> None:
+        self._retransmit(sa, now, fresh=fresh)
+
+    def _not_silent(self) -> None:
+        if self._silent_since is not None:
+            self._silent_since = None
+            self._ctx.emit(GatewayHeard())
 
     def _answered(self, sa: IkeSa) -> None:
         sa.window.outstanding = None
@@ -572,6 +613,8 @@ class Ikev2Engine:
                 self._initiate(self._init.fallback_group(), now, anew=False)
             case Timer.DPD:
                 self._liveness(now)
+            case Timer.BASELINE | Timer.VERDICT | Timer.RETURN | Timer.ADDRESSES | Timer.FOLLOWS:
+                self._roaming.expired(timer, now)
             case Timer.FOLLOW_UP if sa is not None:
                 sa.follow_up = None
             case Timer.REKEY_IKE:
@@ -616,11 +659,20 @@ class Ikev2Engine:
             cause, why = self._silence_means(sa)
             ctx.fail(cause, f"no answer for {waited:.0f} s after {outstanding.transmissions} transmissions{why}")
         else:
+            if sa.state is IkeState.ESTABLISHED and ctx.current() is sa:
+                self._say_silent(waited, outstanding.transmissions, now)
+                if outstanding.path is None and self._roaming.may_doubt(now):
+                    self._roaming.begin_doubt(now)
             if outstanding.transmissions == UNREACHABLE_AFTER and not self._said_unreachable:
                 self._said_unreachable = True
                 cause, why = self._silence_means(sa)
                 ctx.emit(Unreachable(f"no answer to {outstanding.transmissions} transmissions{why}", cause))
             self._retransmit(sa, now)
+
+    def _say_silent(self, waited: float, transmissions: int, now: float) -> None:
+        if self._silent_since is None and waited >= (SILENT_TRAFFIC if self._roaming.suspicious else SILENT_IDLE):
+            self._silent_since = now
+            self._ctx.emit(GatewaySilent(f"no answer to {transmissions} transmissions"))
 
     def _silence_means(self, sa: IkeSa) -> tuple[Cause, str]:
         """A cause, and what to add to its detail."""
@@ -642,12 +694,16 @@ class Ikev2Engine:
             return
         if sa.window.next_request_id >= MAX_MESSAGE_ID:
             self.rekey_ike(now)
-        quiet_since = now - ctx.last_heard
-        if quiet_since >= ctx.config.dpd - CLOCK_STEP:
-            if sa.window.outstanding is None and not sa.window.queue:
+        # An answer comes to where its request came from. Behind a NAT that proves nothing of where the rest goes.
+        quiet_since = now - (max(ctx.last_addressed, ctx.roaming.looked_at) if ctx.nat and ctx.mobike
+                             and self._roaming.watches else ctx.last_heard)
+        if quiet_since >= ctx.liveness_interval - CLOCK_STEP:
+            if sa.window.outstanding is None and self._roaming.watches:
+                self._roaming.look(sa)
+            elif sa.window.outstanding is None and not sa.window.queue:
                 ctx.enqueue(sa, Liveness())
             quiet_since = 0.0
-        ctx.timers.set(Timer.DPD, b"", now + ctx.config.dpd - quiet_since)
+        ctx.timers.set(Timer.DPD, b"", now + ctx.liveness_interval - quiet_since)
 
     def _make_child(self, owner: bytes) -> None:
         ctx, sa, wanted = self._ctx, self._ctx.current(), children.find_wanted(self._ctx, owner)

@@ -291,6 +291,37 @@ class TicketRefused(Event):
 
 
 @dataclass(frozen=True)
+class GatewaySilent(Event):
+    """The gateway of an established IKE_SA answers on no way. It is asked on and on; a new IKE_SA may be tried."""
+
+    detail: str
+
+
+@dataclass(frozen=True)
+class GatewayHeard(Event):
+    """After ``GatewaySilent``: it is there, and the IKE_SA stands."""
+
+
+@dataclass(frozen=True)
+class Elsewhere(Event):
+    """Another way is better, or the only one left, and the gateway has no MOBIKE: another IKE_SA would lead there."""
+
+
+@dataclass(frozen=True)
+class GatewayAddresses(Event):
+    """Where else this gateway says it can be reached (RFC 4555 §3.4); ``mobike.outside`` says which to believe."""
+
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NatPatience(Event):
+    """A NAT on the way forgets us after less than the usual time: something must be sent every so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
 class AuthLifetime(Event):
     """The gateway wants a new authentication within so many seconds (RFC 4478)."""
 
@@ -320,7 +351,8 @@ class ReauthenticationDue(Event):
     """Ask whoever must be asked, until ``deadline``; then ``reauthenticate`` or ``postpone_reauthentication``.
 
     ``reason``: ``policy`` (ours), ``gateway`` (RFC 4478), ``not-renewed`` (an SA ends at ``deadline``), ``redirect``
-    (then to ``gateway``) or ``asked`` (by the user).
+    (then to ``gateway``), ``moved`` (to where only a new IKE_SA leads), ``silent`` (the gateway may have forgotten the
+    present one: nobody is to be asked for it) or ``asked`` (by the user).
     """
 
     reason: str

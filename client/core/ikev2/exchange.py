@@ -28,8 +28,15 @@ class Rtt:
     def __init__(self) -> None:
         self.smoothed: float | None = None
         self._variance = 0.0
+        self._least = 0.0
+
+    def ambiguous(self, seconds: float) -> None:
+        """A request that was sent several times was answered so long after the first: that much it may take, so the
+        next one is given more time, until one is answered that was sent once (RFC 6298 §5.7)."""
+        self._least = min(seconds, GROWTH * self.first_interval)
 
     def sample(self, seconds: float) -> None:
+        self._least = 0.0
         if self.smoothed is None:
             self.smoothed, self._variance = seconds, seconds / 2
         else:
@@ -41,7 +48,7 @@ class Rtt:
         """Seconds to the first retransmission."""
         if self.smoothed is None:
             return FIRST_INTERVAL
-        return min(max(self.smoothed + 4 * self._variance, LEAST_INTERVAL), LONGEST_INTERVAL)
+        return min(max(self.smoothed + 4 * self._variance, LEAST_INTERVAL, self._least), LONGEST_INTERVAL)
 
 
 class Task(Protocol):
@@ -72,6 +79,7 @@ class Outstanding:
     transmissions: int = 1
     path: "Path | None" = None           # where it goes; None: wherever the conversation goes
     other: list[bytes] | None = None     # what is sent instead every second time, should there be no answer
+    spread: bool = False         # it went over several ways: which of them the gateway has seen first is not known
 
 
 @dataclass

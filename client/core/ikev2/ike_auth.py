@@ -18,6 +18,7 @@ import hmac
 from enum import Enum, auto
 
 from client.core.ikev2 import auth, children
+from client.core.ikev2.addresses import heed_addresses
 from client.core.ikev2.child_negotiation import accept_child, chosen_child, esp_proposals, offer_child
 from client.core.ikev2.child_sa import ChildSa
 from client.core.ikev2.configuration import config_request, read_config_reply
@@ -39,7 +40,6 @@ from client.core.ikev2.first_exchange import FirstExchange
 from client.core.ikev2.ike_sa import Context, IkeSa, IkeState
 from client.core.ikev2.informational import DeleteUnused, heed_auth_lifetime, heed_redirect
 from client.core.ikev2.message import Message
-from client.core.ikev2.mobike import tell_new_address
 from client.core.ikev2.payloads import AUTH, CERT, CERTREQ, CP, EAP, SA, IDi, IDr, Notify, Payload, TSi, TSr
 from client.core.ikev2.proof import Proof
 from client.core.ikev2.proposal import proposal_name, without_ke
@@ -212,6 +212,7 @@ class IkeAuth:
     def process_response(self, message: Message, now: float) -> None:
         if message.notify(NotifyType.MOBIKE_SUPPORTED):
             self._ctx.peer.mobike = True
+        heed_addresses(self._ctx, message)
         if self._ppk_asked and not self._ppk_taken(message, now):
             return
         if self._gateway_owes:
@@ -449,15 +450,14 @@ class IkeAuth:
         ctx.ask_address = child is None and asked and not ctx.virtual_ips.addresses
         children.make_missing(ctx, now)
         ctx.start_sa_timers(sa, now)
-        ctx.timers.set(Timer.DPD, b"", now + ctx.config.dpd)
+        ctx.timers.set(Timer.DPD, b"", now + ctx.liveness_interval)
         path = ctx.path or ctx.last_path
         assert path is not None
         rekey_at = now + ctx.config.ike_rekey
         ctx.emit(Established(sa.spi_i, sa.spi_r, sa.require()[0], ctx.virtual_ips, rekey_at, ctx.nat, path))
         if child is not None:
             ctx.emit(ChildInstalled(child.info))
-        if ctx.moved and ctx.path is not None:
-            tell_new_address(ctx, sa)
+        ctx.roaming.established(sa, now)
 
 
 def _error(message: Message) -> Notify | None:

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from client.core.crypto.provider import LIBRARY, Cipher, CryptoProvider
 from client.core.ikev2.child_sa import ChildSa, ChildState
@@ -33,8 +33,13 @@ from client.core.ikev2.message import Message, encode_protected
 from client.core.ikev2.payloads import Delete, Notify, Payload
 from client.core.ikev2.proposal import Proposal
 from client.core.ikev2.timers import Timer, TimerTable
+from client.core.ikev2.ways import Ways
 from client.model.cause import Cause
 
+if TYPE_CHECKING:
+    from client.core.ikev2.roaming import Roaming
+
+NAT_PATIENCE = 20.0  # RFC 3948 §4
 IKE_EXPIRE = 1.1     # of the time to rekeying: then an IKE_SA that could not be rekeyed ends
 REPLACED_EXPIRE = 60.0   # s that a replaced IKE_SA has to be deleted by one side
 AGAIN = 3.0          # s until a CHILD_SA that lost its successor is renewed again
@@ -135,11 +140,17 @@ class Context:
         self.arrived: Path | None = None            # on which the datagram came that is being dealt with
         self.moved = False                          # before the gateway could be told (IKE_AUTH)
         self._path: Path | None = None
+        self.ways = Ways()
+        self.came_on: Path | None = None            # the request that is being answered
+        self.roaming: Roaming                       # set by the engine
         self.nat = False
+        self.nat_patience = NAT_PATIENCE            # s without a packet after which a NAT may forget us
         self.remote_id: tuple[int, bytes] | None = None     # whom the gateway has proven to be
         self.sas: dict[bytes, IkeSa] = {}           # by our own SPI; the newest last
         self.lingering: dict[bytes, ChildSaInfo] = {}
         self.last_heard = 0.0                       # authenticated IKE or ESP, the caller's clock
+        self.last_traffic = 0.0                     # of these ESP
+        self.last_addressed = 0.0                   # to where the gateway believes us to be: not an answer of its own
         self.finished = False
         self.after_reply: Callable[[], None] | None = None    # what a request of the peer brings about
         self._pending: dict[int, Callable[[Any, float], None]] = {}
@@ -163,6 +174,16 @@ class Context:
         handler = self._pending.pop(request_id, None)
         if handler is not None and not self.finished:
             handler(value, now)
+
+    @property
+    def mobike(self) -> bool:
+        """Both sides know it, and want it."""
+        return self.peer.mobike and self.config.mobike
+
+    @property
+    def liveness_interval(self) -> float:
+        """Of silence. Behind a NAT the check takes a keepalive's place (RFC 4555 §3.8, RFC 3948 §4)."""
+        return min(self.config.dpd, self.nat_patience) if self.nat else self.config.dpd
 
     @property
     def path(self) -> Path | None:
@@ -237,6 +258,7 @@ class Context:
         self.timers.cancel(Timer.REKEY_IKE, old.own_spi)
         self.timers.set(Timer.EXPIRE_IKE, old.own_spi, now + REPLACED_EXPIRE)
         self.start_sa_timers(new, now)
+        self.roaming.rekeyed(new)
         self.emit(IkeRekeyed(new.spi_i, new.spi_r, new.require()[0], now + self.config.ike_rekey))
 
     def remove_sa(self, sa: IkeSa) -> None:

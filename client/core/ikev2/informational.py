@@ -1,6 +1,7 @@
 """INFORMATIONAL: liveness, DELETE, errors, and the gateway's requests (RFC 7296 §1.4, §2.4, §2.25)."""
 
 from client.core.ikev2 import children
+from client.core.ikev2.addresses import heed_addresses, no_nats_allowed_is_true
 from client.core.ikev2.child_sa import ChildSa, ChildState
 from client.core.ikev2.constants import ExchangeType, NotifyType, ProtocolId
 from client.core.ikev2.events import AuthLifetime, Closed, Progress, Redirected
@@ -34,14 +35,17 @@ class DeleteChild:
 
     exchange = ExchangeType.INFORMATIONAL
 
-    def __init__(self, ctx: Context, sa: IkeSa, child: ChildSa) -> None:
+    def __init__(self, ctx: Context, sa: IkeSa, child: ChildSa, *, replaced: bool = False) -> None:
         self._ctx = ctx
         self._sa = sa
         self.child = child
+        self._replaced = replaced       # that is why
 
     def build_request(self, now: float) -> list[Payload] | None:
         if self.child.spi_in not in self._sa.children:
             return None
+        if self._replaced and self.child.state is ChildState.INSTALLED:
+            return None         # the gateway has deleted its successor meanwhile: it is in use again
         self.child.state = ChildState.DELETING
         return [Delete(ProtocolId.ESP, (self.child.spi_in,))]
 
@@ -50,7 +54,7 @@ class DeleteChild:
             self._ctx.drop_child(self._sa, self.child, now)
 
     def moved_to(self, sa: IkeSa) -> "DeleteChild":
-        return DeleteChild(self._ctx, sa, self.child)
+        return DeleteChild(self._ctx, sa, self.child, replaced=self._replaced)
 
 
 class DeleteUnused:
@@ -136,8 +140,12 @@ def answer_informational(ctx: Context, sa: IkeSa, message: Message, now: float) 
             ctx.after_reply = lambda: ctx.fail(Cause.USER_REFUSED, "AUTHENTICATION_FAILED")
         elif notify.is_error:
             ctx.emit(Progress("gateway-error", notify.type_name))
-    if message.notify(NotifyType.NAT_DETECTION_SOURCE_IP) and ctx.path is not None:      # RFC 4555 §3.8
-        reply += nat_detection(sa.spi_i, sa.spi_r, ctx.path, ctx.random)
+    heed_addresses(ctx, message)
+    claim = message.notify(NotifyType.NO_NATS_ALLOWED)
+    if claim is not None and ctx.came_on is not None and not no_nats_allowed_is_true(claim, ctx.came_on):
+        reply.append(Notify.of(NotifyType.UNEXPECTED_NAT_DETECTED))      # RFC 4555 §3.9
+    if message.notify(NotifyType.NAT_DETECTION_SOURCE_IP) and ctx.came_on is not None:      # RFC 4555 §3.8
+        reply += nat_detection(sa.spi_i, sa.spi_r, ctx.came_on, ctx.random)
     return reply
 
 

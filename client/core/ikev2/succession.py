@@ -22,10 +22,14 @@ from client.core.ikev2.events import (
     Datagram,
     EapReceived,
     EapReply,
+    Elsewhere,
     EngineConfig,
     Established,
     Event,
     Failed,
+    GatewayAddresses,
+    GatewayHeard,
+    GatewaySilent,
     IkeRekeyed,
     IpInterface,
     Path,
@@ -49,6 +53,7 @@ from client.model.cause import Cause
 
 SETTLE = 10.0            # s that the next IKE_SA has for the rest of its children before the old one goes
 CIRCLE = "the gateways send us in a circle"
+SILENT = "silent"        # the reason of a new IKE_SA for which nobody is asked
 _NEXT = b"next"
 _QUESTIONS = (PeerAuth, SignatureNeeded, EapReceived, PpkNeeded)
 
@@ -81,6 +86,7 @@ class Succession:
         self._outbox: list[Datagram] = []                   # last words of engines that are gone
         self._questions: dict[int, tuple[Ikev2Engine, int]] = {}
         self._numbers = 0
+        self._next_addresses = GatewayAddresses(())         # of the next one
         self._lingering: dict[bytes, tuple[ChildSaInfo, ...]] = {}
         self._paths: tuple[Path, ...] = ()
         self._next_paths: tuple[Path, ...] | None = None    # None: to the present gateway
@@ -168,6 +174,16 @@ class Succession:
     def traffic_seen(self, at: float) -> None:
         self._present.traffic_seen(at)
 
+    def suspect(self, now: float) -> None:
+        """Traffic goes out, and nothing comes back."""
+        self._present.suspect(now)
+        self._collect(now)
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which traffic may go without an answer before it is suspicious."""
+        return self._present.patience
+
     def rekey_child(self, spi: bytes, now: float) -> None:
         self._present.rekey_child(spi, now)
         self._collect(now)
@@ -227,6 +243,7 @@ class Succession:
             return
         config = replace(config, initial_contact=False)     # the old one is alive (RFC 7296 §2.4)
         self._next_config = config
+        self._next_addresses = GatewayAddresses(())
         self._next_paths = None if paths is None else tuple(paths)
         self._next = Ikev2Engine(config, self._unused, self._crypto)
         self._present.hold_rekey_ike = True
@@ -324,6 +341,13 @@ class Succession:
             case Redirected():
                 self._redirected(event, now)
                 return
+            case GatewaySilent():
+                self._ask(Due(SILENT, now, now + reauth.GRACE))
+            case GatewayHeard():
+                self._heard_again(now)
+            case Elsewhere():
+                self._ask(Due("moved", now, now + reauth.GRACE))
+                return
             case Failed() | Closed():
                 if self._next is not None and isinstance(event, Failed):
                     self._lost = event      # a gateway may close the old one as soon as it hears of the new one
@@ -341,6 +365,8 @@ class Succession:
                 self._timers.set(Timer.SETTLE, _NEXT, now + SETTLE)
             case Configured() if self._arrived is not None:
                 self._arrived = replace(self._arrived, virtual_ips=event.virtual_ips)
+            case GatewayAddresses():
+                self._next_addresses = event
             case ChildInstalled() if self._arrived is not None:
                 self._hand_over(event, now)
             case Failed():
@@ -365,6 +391,14 @@ class Succession:
 
     # --- one after the other ---
 
+    def _heard_again(self, now: float) -> None:
+        """The present one was not forgotten: it needs no successor, unless that stands already."""
+        self._due.pop(SILENT, None)
+        if self._asking is not None and self._asking.reason == SILENT and self._arrived is None and self._lost is None:
+            self._drop_next(now)
+            self._asking = None
+        self._set_timer(now)
+
     def _logged_out(self, cause: Cause, now: float) -> bool:
         """Has the present one ended because it was time, and nobody has logged in again?"""
         deadline = min((due.deadline for due in self._due.values()), default=None)
@@ -384,6 +418,7 @@ class Succession:
         self._config = self._next_config
         self._due, self._ends, self._blocked, self._withheld = {}, {}, False, False
         self._events.append(Reauthenticated(arrived, reason))
+        self._events.append(self._next_addresses)
         self._host_moves = arrived.virtual_ips.addresses != self._addresses
         self._addresses = arrived.virtual_ips.addresses
         self._schedule_anew(arrived, now)
@@ -460,7 +495,7 @@ class Succession:
     def _set_timer(self, now: float) -> None:
         """To the first of all reasons, unless one is acted on already."""
         first = self._first_due()
-        told = min((due.at for due in self._due.values()), default=None)
+        told = min((due.at for due in self._due.values() if due.reason != SILENT), default=None)
         if told != self._told:
             self._told = told
             self._events.append(ReauthenticationAt(told))
@@ -506,7 +541,13 @@ class Succession:
             self._end(lost)
             return
         assert due is not None
-        deadline = min(other.deadline for other in (due, *self._due.values()))
+        if due.reason == SILENT:        # nobody knows of it, and nothing is lost
+            self._due[SILENT] = replace(due, at=now + reauth.LEAST_RETRY, deadline=now + reauth.GRACE)
+            self._events.append(Progress("silent-retry", detail or cause.code))
+            self._set_timer(now)
+            return
+        deadline = min(other.deadline for other in (due, *self._due.values())
+                       if other.reason != SILENT)
         again = reauth.retry_at(cause, now, due.deadline)
         self._events.append(ReauthenticationFailed(cause, detail, deadline, again))
         self._blocked, self._withheld = again is None, cause in reauth.WITHHELD

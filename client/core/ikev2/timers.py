@@ -14,6 +14,11 @@ class Timer(Enum):
     EXPIRE_IKE = auto()
     REKEY_CHILD = auto()     # owner: our inbound SPI, as for the two below
     EXPIRE_CHILD = auto()
+    BASELINE = auto()        # owner: none, as for the four below; how does the gateway see us, to begin with?
+    VERDICT = auto()         # by now the present way has answered, or is silent
+    RETURN = auto()          # a better way that was silent may be tried again
+    ADDRESSES = auto()       # the gateway may be told of our other addresses
+    FOLLOWS = auto()         # has a gateway without MOBIKE followed us?
     CREATE_CHILD = auto()    # owner: the name of what is wanted and does not stand
     LINGER_CHILD = auto()    # a deleted CHILD_SA still receives what was in flight
     REAUTH = auto()          # owner: none, as for all below; somebody may have to be asked from now on
