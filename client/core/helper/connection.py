@@ -794,6 +794,7 @@ class Connection:
 
     def _gateway_heard(self) -> None:
         self._portal_gone()
+        self._climb.heard()
         if self._renewal is not None and self._renewing == SILENT:
             self._renewal.cancel()
         if self._tunnel.state is State.RECONNECTING and self._tunnel.spis[0]:
