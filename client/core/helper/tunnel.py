@@ -113,7 +113,7 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
                            successors=tuple(pair for pair in tunnel.successors if gone not in pair))
         case ike.PathChanged(confirmed=False):
             moving = tunnel.to(State.ROAMING, now) if tunnel.state in (State.CONNECTED, State.OFFLINE) else tunnel
-            return replace(moving, path=event.path, roams=tunnel.roams + 1)
+            return replace(moving, path=event.path, roams=tunnel.roams + (not event.path.same_way(tunnel.path)))
         case ike.PathChanged():
             there = tunnel.to(State.CONNECTED, now) if tunnel.state in (State.ROAMING, State.BLOCKED) else tunnel
             return replace(there, path=event.path, nat=event.nat)
