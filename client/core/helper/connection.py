@@ -172,7 +172,10 @@ class Connection:
         end of it. True while there is no path at all."""
         if self._engine is None or self._transport is None or self._tunnel.path is None:
             return False
-        paths = self._paths(self._gateways, everywhere=False) or self._paths(self._gateways)
+        paths = self._paths(self._gateways, everywhere=False)
+        if not paths:       # of the same IP version: its routes are just coming, or going
+            versions = {":" in gateway for gateway in self._gateways}
+            paths = [path for path in self._paths(self._gateways) if (":" in path.remote.address) not in versions]
         if self._cut_off or not any(path.same_way(self._tunnel.path) for path in paths):
             self._follow(self._engine, paths)
         return self._cut_off
