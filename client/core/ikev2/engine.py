@@ -76,7 +76,7 @@ REKEY_HELD = 5.0         # s between looks whether a rekeying may go on
 CLOCK_STEP = 0.001       # s: deadlines closer than this are the same
 UNREACHABLE_AFTER = 3    # transmissions without an answer before it is said
 AWAKE = 120.0            # s, least, that SAs have after a sleep: the network comes back first
-SILENT_TRAFFIC = 2.5     # s without an answer on any way, while there is traffic, before the gateway counts as silent
+SILENT_TRAFFIC = 2.0     # s without an answer on any way, while there is traffic, before the gateway counts as silent
 SILENT_IDLE = 10.0       # and without
 IMPATIENT = 2.0          # s between transmissions, at most, while there is traffic
 PATIENCE_STEP = 0.05     # s
@@ -184,6 +184,10 @@ class Ikev2Engine:
     def suspect(self, now: float) -> None:
         """Traffic goes out, and nothing comes back."""
         self._roaming.ask_around(now, suspicious=True)
+        sa = self._ctx.current()
+        asked = sa.window.outstanding if sa is not None and sa.state is IkeState.ESTABLISHED else None
+        if asked is not None:
+            self._ctx.timers.set(Timer.SILENT, b"", max(asked.first_sent + SILENT_TRAFFIC, now + CLOCK_STEP))
 
     def probe_way(self, path: Path, now: float) -> bool:
         """Asks whether this path would lead to the gateway too: ``WayAnswers`` if it does. False: it cannot be asked
@@ -615,6 +619,10 @@ class Ikev2Engine:
                 self._liveness(now)
             case Timer.BASELINE | Timer.VERDICT | Timer.RETURN | Timer.ADDRESSES | Timer.FOLLOWS:
                 self._roaming.expired(timer, now)
+            case Timer.SILENT if (current := ctx.current()) is not None and current.state is IkeState.ESTABLISHED:
+                asked = current.window.outstanding
+                if asked is not None and ctx.path is not None:
+                    self._say_silent(now - asked.first_sent, asked.transmissions, now)
             case Timer.FOLLOW_UP if sa is not None:
                 sa.follow_up = None
             case Timer.REKEY_IKE:
@@ -670,7 +678,8 @@ class Ikev2Engine:
             self._retransmit(sa, now)
 
     def _say_silent(self, waited: float, transmissions: int, now: float) -> None:
-        if self._silent_since is None and waited >= (SILENT_TRAFFIC if self._roaming.suspicious else SILENT_IDLE):
+        patience = SILENT_TRAFFIC - CLOCK_STEP if self._roaming.suspicious else SILENT_IDLE
+        if self._silent_since is None and waited >= patience:
             self._silent_since = now
             self._ctx.emit(GatewaySilent(f"no answer to {transmissions} transmissions"))
 

@@ -299,8 +299,8 @@ class Roaming:
         if asked.path is not None:
             self._looked_back(asked.path, way, now)
         elif spread:        # which copy it has seen first is not known: ask on this way alone
-            if self.doubt is None and asked.suspicious:
-                self.look(sa, suspicious=True)
+            if self.doubt is None:
+                self.look(sa, suspicious=asked.suspicious)
         elif way is None or way.same_way(ctx.path):
             self.looked_at = now
             self._compare(sa, asked, message)

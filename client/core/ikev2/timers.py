@@ -14,7 +14,8 @@ class Timer(Enum):
     EXPIRE_IKE = auto()
     REKEY_CHILD = auto()     # owner: our inbound SPI, as for the two below
     EXPIRE_CHILD = auto()
-    BASELINE = auto()        # owner: none, as for the four below; how does the gateway see us, to begin with?
+    BASELINE = auto()        # owner: none, as for the five below; how does the gateway see us, to begin with?
+    SILENT = auto()          # the gateway has not answered while there is traffic
     VERDICT = auto()         # by now the present way has answered, or is silent
     RETURN = auto()          # a better way that was silent may be tried again
     ADDRESSES = auto()       # the gateway may be told of our other addresses
