@@ -138,8 +138,12 @@ class Roaming:
         return now - self._certain_at >= CERTAIN
 
     def begin_doubt(self, now: float) -> None:
-        if self.doubt is None:
-            self.doubt = Doubt(now + self._ctx.rtt.first_interval)
+        if self.doubt is not None:
+            return
+        self.doubt = Doubt(now + self._ctx.rtt.first_interval)
+        for sa in self._ctx.sas.values():
+            if sa.state is IkeState.REKEYED:    # the gateway may not know its successor: our answer was lost
+                tell_new_address(self._ctx, sa)
 
     def targets(self, sa: IkeSa, outstanding: Outstanding) -> list[Path]:
         """Where a request goes when it is sent again."""
