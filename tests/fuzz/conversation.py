@@ -84,6 +84,10 @@ class Recording(Ikev2Engine):
         self.script.append(name)
         self._positions.append(len(self.datagrams))
 
+    def handle_timeout(self, now: float) -> None:
+        self._command("timeout")
+        super().handle_timeout(now)
+
     def rekey_child(self, spi: bytes, now: float) -> None:
         self._command("rekey-child")
         super().rekey_child(spi, now)
