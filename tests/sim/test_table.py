@@ -72,7 +72,7 @@ def _packets_leave_with_what_is_gone(patch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("mistake", "noticed"), [
-    (_both_keep_their_child, "no timer ends|CHILD_SAs"),
+    (_both_keep_their_child, "no timer ends|CHILD_SAs|GATEWAY_CLOSED"),
     (_both_keep_their_ike_sa, "IKE_SAs|DEAD_PEER"),
     (_a_delete_is_forgotten, "CHILD_SAs"),
     (_timers_outlive_their_ike_sa, "without an owner"),
