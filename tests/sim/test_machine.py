@@ -14,6 +14,7 @@ from client.core.ikev2 import events as ike
 from client.core.ikev2.engine import Ikev2Engine
 from client.core.ikev2.proposal import DEFAULT_ESP, DEFAULT_IKE
 from client.model.cause import Cause
+from client.model.endpoint import Endpoint
 from tests.ikev2.conftest import ANY
 from tests.peer.responder import Responder
 from tests.sim.cheap import Cheap
@@ -65,6 +66,20 @@ class Connection(RuleBasedStateMachine):
     def roam(self, path: ike.Path) -> None:
         self.world.do(lambda: self.client.set_paths([path], self.world.now), 0.0)
 
+    @rule(paths=st.permutations((WIFI, LTE)))
+    def two_ways(self, paths: list[ike.Path]) -> None:
+        self.world.do(lambda: self.client.set_paths(paths, self.world.now), 0.0)
+
+    @rule(way=st.sampled_from((WIFI, LTE)), seconds=st.sampled_from((0.1, 3.0, 20.0)))
+    def falls_silent(self, way: ike.Path, seconds: float) -> None:
+        self.world.silent = {way.local.address}
+        self.world.run(seconds)
+        self.world.silent = set()
+
+    @rule(way=st.sampled_from((WIFI, LTE)), port=st.integers(1024, 1040))
+    def nat_forgets(self, way: ike.Path, port: int) -> None:
+        self.world.forget_mapping(way.local.address, Endpoint("203.0.113.9", port + 20 * (way is LTE)))
+
     @rule(seconds=st.sampled_from((0.2, 5.0, 30.0)), path=st.sampled_from((WIFI, LTE)))
     def lose_the_network(self, seconds: float, path: ike.Path) -> None:
         self.world.do(lambda: self.client.set_paths([], self.world.now), seconds)
@@ -96,11 +111,13 @@ class Connection(RuleBasedStateMachine):
         world.client, world.reaches, world.after_step = client, reaches, self.held.check
         world.do(lambda: client.handle_timeout(world.now), 0.0)
 
-    @rule(what=st.sampled_from(("udp_refused", "traffic")))
+    @rule(what=st.sampled_from(("udp_refused", "traffic", "suspect", "probe")))
     def hint(self, what: str) -> None:
-        call = (lambda: self.client.udp_refused("ICMP", self.world.now)) if what == "udp_refused" else (
-            lambda: self.client.traffic_seen(self.world.now))
-        self.world.do(call, 0.0)
+        client, world = self.client, self.world
+        calls = {"udp_refused": lambda: client.udp_refused("ICMP", world.now),
+                 "suspect": lambda: client.suspect(world.now),
+                 "traffic": lambda: client.traffic_seen(world.now), "probe": lambda: client.probe(world.now)}
+        world.do(calls[what], 0.0)
 
     @precondition(lambda self: not self.over)
     @rule(who=BOTH, wait=st.sampled_from((0.0, 0.05, 5.0)))
