@@ -17,7 +17,7 @@ def _sending(what: str) -> Callable[[Client], float | None]:
             changed = time.monotonic()
             client.lab.nat("wifi", what)
             client.back()
-            return client.outage(stream, changed - 0.02)
+            return client.outage(stream, changed)
     return run
 
 
@@ -29,7 +29,7 @@ def _far_side_only(client: Client) -> float | None:
         changed = time.monotonic()
         client.lab.nat("wifi", "newport")
         client.back(plan.CORP, to)
-        return client.outage(stream, changed - 0.02)
+        return client.outage(stream, changed)
 
 
 ROWS = (

@@ -70,12 +70,14 @@ def let_fragment(sock: socket.socket, *, yes: bool) -> None:
 def source_ancillary(local: Endpoint, interface: int = 0) -> Ancillary:
     """Makes sendmsg use ``local.address`` as the source; an empty or wildcard address leaves it to routing.
 
-    ``interface``: by which it leaves, where that is not the kernel's to choose.
+    ``interface``: by which it leaves, where that is not the kernel's to choose. For IPv6 it chooses the source there
+    by itself, the same one: with a source given Linux takes an interface for a wish, and a better metric for an order.
     """
     if local.address in ("", "0.0.0.0", "::"):  # noqa: S104  compared, not bound
         return []
     if ":" in local.address:
-        info = struct.pack("=16sI", socket.inet_pton(socket.AF_INET6, local.address), interface)
+        info = struct.pack("=16sI", bytes(16) if interface else socket.inet_pton(socket.AF_INET6, local.address),
+                           interface)
         return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)]
     info = struct.pack("=I4s4s", interface, socket.inet_pton(socket.AF_INET, local.address), bytes(4))
     return [(socket.IPPROTO_IP, _IP_PKTINFO, info)]

@@ -100,7 +100,8 @@ def marked_socket(family: int, kind: int, mark: int, protocol: int = 0) -> socke
 def send_to(sockets: IkeSockets, data: bytes, local: Endpoint, remote: Endpoint, interface: int = 0) -> int:
     """Send one IKE message from ``local.address``, without the non-ESP marker. 0, or the errno of the refusal.
 
-    ``interface`` is the index of the one to leave by, 0 for the kernel's choice.
+    ``interface`` is the index of the one to leave by, 0 for the kernel's choice. For IPv6 it implies the source, which
+    the kernel chooses by it (see datapath.udp.source_ancillary).
     """
     family = socket.AF_INET6 if ":" in remote.address else socket.AF_INET
     sock = next((sock for sock in sockets.ike if sock.family == family), None)
@@ -182,7 +183,8 @@ def _source(family: int, address: str, interface: int) -> list[tuple[int, int, b
         return []
     packed = socket.inet_pton(family, address)
     if family == socket.AF_INET6:
-        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, struct.pack("=16sI", packed, interface))]
+        info = struct.pack("=16sI", bytes(16) if interface else packed, interface)
+        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)]
     return [(socket.IPPROTO_IP, _IP_PKTINFO, struct.pack("=I4s4s", interface, packed, bytes(4)))]
 
 
