@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from client.bus.interface import error_code
+from client.bus.patience import patient
 from client.model.cause import Cause, RoveError
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ async def open_bus() -> "MessageBus":
     from dbus_fast.aio import MessageBus
     try:
         bus = MessageBus(os.environ.get("DBUS_SYSTEM_BUS_ADDRESS"), BusType.SYSTEM, auth_timeout=CALL_TIMEOUT)
-        return await bus.connect()
+        return patient(await bus.connect())
     except (DBusFastError, OSError, EOFError, ValueError) as error:
         raise RovedNotRunning(f"there is no system bus: {error}") from error
 

@@ -12,6 +12,8 @@ from dbus_fast import BusType, Message, MessageFlag, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.errors import SignatureBodyMismatchError
 
+from client.bus.patience import patient
+
 AGENTS = ("org.rovevpn.Rove1.Agent", "org.freedesktop.PolicyKit1.AuthenticationAgent")
 ROVE = {"destination": "org.rovevpn.Rove1", "path": "/org/rovevpn/Rove1", "interface": "org.rovevpn.Rove1"}
 
@@ -97,7 +99,7 @@ class Process:
 
 
 async def main():
-    bus = await MessageBus(bus_type=BusType.SYSTEM).connect()
+    bus = patient(await MessageBus(bus_type=BusType.SYSTEM).connect())
     process = Process(bus)
     reader = asyncio.StreamReader(limit=1 << 26)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -10,6 +10,7 @@ from dbus_fast import BusType, Message, NameFlag, RequestNameReply
 from dbus_fast.aio import MessageBus
 
 from client.bus.interface import BUS_NAME
+from client.bus.patience import patient
 from client.core.helper.agents import AgentRegistry
 from client.core.helper.authorize import Authority
 from client.core.helper.credentials import CredentialStore
@@ -33,7 +34,7 @@ async def connect_bus() -> MessageBus:
 
     Descriptor passing is not negotiated: no method takes any, and so nobody can fill our table with them.
     """
-    return await MessageBus(bus_type=BusType.SYSTEM).connect()
+    return patient(await MessageBus(bus_type=BusType.SYSTEM).connect())
 
 
 class Roved:
