@@ -31,8 +31,8 @@ ALLOWED = {
     "core.esp": ("core.crypto",),
     "core.datapath": ("core.esp", "core.crypto", "model"),   # Endpoint
     "core.platform": ("model",),
-    "core.helper": ("model", "bus.interface", "bus.patience", "texts", "core.crypto", "core.ikev2", "core.pki", "core.datapath",
-                    "core.platform", "agent.harden",         # texts: last_error of the status
+    "core.helper": ("model", "bus.interface", "bus.patience", "core.crypto", "core.ikev2", "core.pki", "core.datapath",
+                    "core.platform", "texts", "agent.harden",        # texts: last_error of the status
                     # the same code signs for system profiles, whose credentials are the machine's
                     "agent.service", "agent.prompts", "agent.vault"),
 }

@@ -4,25 +4,26 @@ dbus-fast's writer takes a full socket buffer (EAGAIN) for the end of the connec
 while the daemon is busy would cost roved its place on the bus. See altdesktop/python-dbus-next#153, which it inherited.
 """
 
-import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from dbus_fast.aio import MessageBus
 
 
 def patient(bus: "MessageBus") -> "MessageBus":
-    """The same bus, connected and without descriptor passing, which from now on keeps what the daemon has no room for."""
+    """The same bus, connected, without descriptor passing: from now on what the daemon has no room for is kept."""
     writer = bus._writer
     assert writer is not None
-    writer.sock = _Patient(writer.sock)
+    writer.sock = cast("socket", _Patient(cast("socket", writer.sock)))
     return bus
 
 
 class _Patient:
     """The socket as the writer uses it."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: "socket") -> None:
         self._sock = sock
 
     def send(self, data: memoryview) -> int:

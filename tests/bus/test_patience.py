@@ -31,7 +31,7 @@ def test_a_burst_while_the_daemon_does_not_read(daemon: tuple[subprocess.Popen[s
     process, address = daemon
 
     async def burst() -> list[str]:
-        bus = (await MessageBus(bus_address=address).connect())
+        bus = patient(await MessageBus(bus_address=address).connect())
         os.kill(process.pid, signal.SIGSTOP)
         calls = [asyncio.ensure_future(bus.call(Message(
             destination="org.freedesktop.DBus", path="/org/freedesktop/DBus", interface="org.freedesktop.DBus",

@@ -118,10 +118,7 @@ def test_a_panel_of_the_old_kind_and_nobodys_keys_are_taken(lab: Lab, display: D
     assert display.run("xdotool", "getactivewindow", "getwindowname") == "Editor\n"
     display.picture("focus")
     wait_until(lambda: "before typed while it came up" in display.log("editor"), "the editor has it all", 5)
-    display.focus(display.wait_for_window("Password for work"))
-    time.sleep(GRACE + 0.3)     # in case it is new enough for keys to be somebody else's
-    display.keys("Escape")
-    display.wait_gone("Password for work")
+    dismiss(display, "Password for work")
 
 
 def test_a_smartcard_from_insertion_to_removal(lab: Lab, display: Display) -> None:
@@ -149,16 +146,14 @@ def test_a_smartcard_from_insertion_to_removal(lab: Lab, display: Display) -> No
         card.tries(2)
         press(display, "Rove", "Log in again now")
         answer(display, "654321")
-        dialog = display.wait_for_window("PIN for work")
+        display.wait_for_window("PIN for work")
         wait_until(lambda: any("This is the last try" in node["name"] for node in read_aloud(display, "PIN for work")),
                    "the final try is announced", 10)
         nodes = read_aloud(display, "PIN for work")
         assert mute(nodes) == []
         assert any("That PIN was wrong." in node["name"] for node in nodes)
         display.picture("final-try")
-        display.focus(dialog)
-        display.keys("Escape")
-        display.wait_gone("PIN for work")
+        dismiss(display, "PIN for work")
         wait_until(lambda: status(lab, "work")["findings"], "the cancelled log-in is a finding", 10)
         assert lab.ping("client", plan.CORP_HOST)       # the tunnel goes on until its deadline
         time.sleep(1.2)
@@ -182,3 +177,10 @@ def answer(display: Display, secret: str) -> None:
     while window in display.windows("PIN for work"):
         assert time.monotonic() < until, "the answer was not taken"
         time.sleep(0.1)
+
+
+def dismiss(display: Display, title: str) -> None:
+    display.focus(display.wait_for_window(title))
+    time.sleep(GRACE + 0.3)     # in case it is new enough for keys to be somebody else's
+    display.keys("Escape")
+    display.wait_gone(title)
