@@ -111,15 +111,26 @@ class TerminalPrompter:
         return int(answer) - 1
 
     async def notice(self, text: str, profile: str = "") -> None:
-        if not os.access(self._path, os.R_OK | os.W_OK):
+        if not self._there():
             await asyncio.Event().wait()        # nobody reads it here; what is to be done can be done all the same
         await self._ask(f"{text} (Enter cancels)", echo=False)
         raise PromptCancelled("cancelled on the terminal")
 
+    def _open(self) -> int:
+        return os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+
+    def _there(self) -> bool:
+        """Its permissions tell nothing: everybody may open /dev/tty, and who has no terminal cannot."""
+        try:
+            os.close(self._open())
+        except OSError:
+            return False
+        return True
+
     async def _ask(self, text: str, *, echo: bool) -> str:
         async with self._busy:
             try:
-                terminal = os.open(self._path, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+                terminal = self._open()
             except OSError as error:
                 raise PromptCancelled("there is no terminal to ask on") from error
             try:

@@ -3,6 +3,7 @@
 Without root or the lab's packages the tests fail and say what to install; ``-m "not interop"`` leaves them out.
 """
 
+import compileall
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.lab import requirements
+from tests.lab.host import REPOSITORY
 from tests.lab.lab import Lab
 from tests.lab.pool import Pool
 from tests.lab.rove import Roved
@@ -39,6 +41,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Any:
 def lab_pool() -> Iterator[Pool]:
     if problem := requirements.missing():
         pytest.fail(problem)
+    # Rove's programs run there without writing bytecode, and would compile themselves at each start.
+    compileall.compile_dir(REPOSITORY / "client", quiet=1)
     pool = Pool()
     yield pool
     pool.close()

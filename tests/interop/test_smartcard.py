@@ -188,9 +188,9 @@ def test_comes_and_goes(lab: Lab, card: Card) -> None:
 
 
 def test_logging_in_again_with_the_pin_at_a_prompt_each_time(lab: Lab, card: Card) -> None:
-    """The short form of ``python -m tests.soak.smartcard``: twice, 20 s apart, and then cancelled."""
-    name = ready(lab, ike={"reauth": "20s"})
-    figures = reauthentications(lab, card, name, times=2, interval=20.0, cancel_last=True)
+    """The short form of ``python -m tests.soak.smartcard``: twice, 12 s apart, and then cancelled."""
+    name = ready(lab, ike={"reauth": "12s"})
+    figures = reauthentications(lab, card, name, times=2, interval=12.0, cancel_last=True)
     assert figures.lost == 0, figures
     assert figures.reauthentications == 2
     assert figures.until_deadline > 0

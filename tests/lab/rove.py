@@ -44,11 +44,12 @@ class Roved:
         self.stop()
         if fresh:
             self.forget()
+        mark = self.mark()
         with self._log.open("a") as out:
             self.process = shell.start(self._host.enter(*program, *options), stdout=out, stderr=out,
                                        env=self.environment() | dict(env or {}))
         until = time.monotonic() + timeout
-        while not self._host.owns(BUS_NAME):
+        while f" serves {BUS_NAME}" not in self.log()[mark:]:
             if self.process.poll() is not None or time.monotonic() > until:
                 raise LabError(f"roved did not start:\n{self.log()[-4000:]}")
             time.sleep(0.02)

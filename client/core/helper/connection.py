@@ -763,9 +763,10 @@ class Connection:
                     self._logged_in(self._config)
                 self._gateways, self._next_gateways = self._next_gateways or self._gateways, ()
                 self._climb.established(event.established.path)
-                self._use(event.established.path, event.established.nat)
                 self._agent.outcome(accepted=True)
                 self._step("reauthenticated", event.reason)
+                # Last: what leaves by the old CHILD_SA is nobody's at another gateway, and the new one comes next.
+                self._use(event.established.path, event.established.nat)
             case ike.ReauthenticationFailed():
                 self._reauthentication_failed(event, offset)
             case ike.Redirected() if self._resume.under_way:     # what another gateway wants was not prepared
@@ -834,8 +835,8 @@ class Connection:
     def _use(self, path: ike.Path, nat: bool, *, confirmed: bool = True) -> None:
         """ESP goes by this path. Whether a NAT is on a new one is not known before the gateway has said so."""
         if self._transport is not None:
-            self._transport.rebind(path, nat or not confirmed)
             self._sizing.on(path, nat or not confirmed)
+            self._transport.rebind(path, nat or not confirmed)
 
     def _found(self, finding: Finding) -> None:
         self._tunnel = self._tunnel.found(finding)

@@ -113,7 +113,7 @@ def step(tunnel: Tunnel, event: ike.Event, now: float, clock_offset: float) -> T
                            successors=tuple(pair for pair in tunnel.successors if gone not in pair))
         case ike.PathChanged(confirmed=False):
             moving = tunnel.to(State.ROAMING, now) if tunnel.state in (State.CONNECTED, State.OFFLINE) else tunnel
-            return replace(moving, path=event.path, roams=tunnel.roams + (not event.path.same_way(tunnel.path)))
+            return replace(moving, path=event.path, roams=tunnel.roams + _elsewhere(event.path, tunnel.path))
         case ike.PathChanged():
             there = tunnel.to(State.CONNECTED, now) if tunnel.state in (State.ROAMING, State.BLOCKED) else tunnel
             return replace(there, path=event.path, nat=event.nat)
@@ -158,3 +158,8 @@ def _child(info: ike.ChildSaInfo, rekey_at: float, inbound: SaStats | None, outb
         tuple(map(str, info.local_ts)), tuple(map(str, info.remote_ts)),
         inbound.bytes if inbound else 0, outbound.bytes if outbound else 0,
         inbound.packets if inbound else 0, outbound.packets if outbound else 0, rfc3339(rekey_at))
+
+
+def _elsewhere(path: ike.Path, before: ike.Path | None) -> bool:
+    """Have we moved? To go to another address of the gateway is no roam."""
+    return before is None or (path.interface, path.local.address) != (before.interface, before.local.address)

@@ -671,7 +671,7 @@ class Ikev2Engine:
                 self._say_silent(waited, outstanding.transmissions, now)
                 if outstanding.path is None and self._roaming.may_doubt(now):
                     self._roaming.begin_doubt(now)
-            if outstanding.transmissions == UNREACHABLE_AFTER and not self._said_unreachable:
+            if outstanding.transmissions >= UNREACHABLE_AFTER and not self._said_unreachable:
                 self._said_unreachable = True
                 cause, why = self._silence_means(sa)
                 ctx.emit(Unreachable(f"no answer to {outstanding.transmissions} transmissions{why}", cause))
