@@ -3,7 +3,7 @@
 from benchmarks import loss
 from tests.lab.lab import Lab
 
-RUNS = 8     # the suite has no more time; the seeds are the first of the benchmark's
+RUNS = 6     # the suite has no more time; the seeds are the first of the benchmark's
 
 
 def test_connects_through_heavy_loss(lab_relay: Lab) -> None:
