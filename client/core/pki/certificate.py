@@ -6,6 +6,7 @@ import re
 import warnings
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import TypeVar
 
 from cryptography import x509
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 MAX_CERTIFICATE = 64 * 1024
 _MAX_SHOWN = 256
+_REMEMBERED = 32
 _PEM = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----([^-]*)-----END (?:X509 )?CERTIFICATE-----")    # RFC 7468
 # What the library raises for octets that are no certificate; not all of them are ValueErrors.
 UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType,
@@ -65,7 +67,7 @@ def parse_certificate(der: bytes) -> Certificate:
         # The library warns of oddities (a serial number of 0, a long name) that are no reason to refuse.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return _parsed(x509.load_der_x509_certificate(der))
+            return _parsed(bytes(der))
     except UNREADABLE as error:
         raise BadCertificate(display(str(error))) from error
 
@@ -88,10 +90,12 @@ def display(text: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in text[:_MAX_SHOWN])
 
 
-def _parsed(cert: x509.Certificate) -> Certificate:
+@lru_cache(maxsize=_REMEMBERED)      # a gateway shows the same ones at every log-in
+def _parsed(der: bytes) -> Certificate:
+    cert = x509.load_der_x509_certificate(der)
     public_key = cert.public_key()
     return Certificate(
-        der=cert.public_bytes(Encoding.DER), parsed=cert, subject=cert.subject.public_bytes(),
+        der=der, parsed=cert, subject=cert.subject.public_bytes(),
         issuer=cert.issuer.public_bytes(), name=display(cert.subject.rfc4514_string()) or "(no subject)",
         not_before=cert.not_valid_before_utc, not_after=cert.not_valid_after_utc, public_key=public_key,
         spki=public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo), extensions=cert.extensions)
