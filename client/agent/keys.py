@@ -98,7 +98,7 @@ async def load_credential(path: Path, key_path: Path | None, ask: AskPassphrase,
     if not leaf.not_before <= now <= leaf.not_after:
         findings.append(Finding("certificate-not-valid-now", f"the certificate {leaf.name} is valid from "
                                 f"{leaf.not_before:%Y-%m-%d} to {leaf.not_after:%Y-%m-%d}"))
-    algorithms = auth.signatures_for(leaf.public_key)
+    algorithms = leaf.signatures
     if not algorithms:
         raise _unusable(path, "its key is of a kind or size that IKEv2 does not sign with")
     return Credential(ordered_chain(leaf, chain), SoftwareSigner(loaded, algorithms), leaf.name, tuple(findings))

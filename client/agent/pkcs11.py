@@ -265,7 +265,7 @@ class Tokens:
         except pkcs11.PKCS11Error:
             each_time = False
         mechanisms = frozenset(getattr(each, "name", "") for each in token.slot.get_mechanisms())
-        algorithms = tuple(name for name in auth.signatures_for(of.certificate.public_key)
+        algorithms = tuple(name for name in of.certificate.signatures
                            if any(way.mechanism in mechanisms for way in _ways(name, of.certificate.public_key)))
         if not algorithms:
             raise RoveError(Cause.CREDENTIAL_UNUSABLE,

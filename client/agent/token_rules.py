@@ -7,7 +7,6 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from client.agent.pkcs11 import TokenCertificate, TokenInfo
-from client.core.ikev2 import auth
 from client.core.pki.certificate import Certificate, display
 from client.core.pki.names import folded_name
 from client.model.cause import Cause, RoveError
@@ -81,7 +80,7 @@ def _can_sign(one: TokenCertificate) -> bool:
     usage = certificate.extension(x509.KeyUsage)
     return (one.key is not False and not (basic and basic.ca)
             and not (usage and not (usage.digital_signature or usage.content_commitment))    # RFC 4945 §5.1.3.2
-            and bool(auth.signatures_for(certificate.public_key)))
+            and bool(certificate.signatures))
 
 
 def _follows(rule: CertificateRule, certificate: Certificate, token: TokenInfo) -> bool:

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from client.core.crypto.prf import prf, prf_plus, prf_row
 from client.core.ikev2.constants import AuthMethod
 from client.core.ikev2.signatures import SIGNATURES, Signature, SignatureError, sign, signatures_for
-from client.core.ikev2.verify import verify_signature
+from client.core.ikev2.verify import signatures_of_pss_key, verify_signature
 
 __all__ = ["SIGNATURES", "Signature", "SignatureError", "auth_payload_data", "choose_signature", "eap_auth", "maced_id",
-           "mix_ppk", "prf_name", "psk_auth", "sign", "signatures_for", "signed_octets", "verify_signature"]
+           "mix_ppk", "prf_name", "psk_auth", "sign", "signatures_for", "signatures_of_pss_key", "signed_octets",
+           "verify_signature"]
 
 _KEY_PAD = b"Key Pad for IKEv2"
 

@@ -106,8 +106,8 @@ SIGNATURES = {row.name: row for row in _rows()}
 
 # Best first: the strongest hash. PKCS#1 before PSS: nothing announces PSS, and there are gateways that know RFC 7427
 # without it. ECDSA cuts a hash to the length of its order, so the strongest is the one that just fills it.
-_OF_RSA = ("rsa-pkcs1-sha512", "rsa-pkcs1-sha384", "rsa-pkcs1-sha256", "rsa-pss-sha512", "rsa-pss-sha384",
-           "rsa-pss-sha256", "rsa-sha1")
+PSS_ONLY = ("rsa-pss-sha512", "rsa-pss-sha384", "rsa-pss-sha256")
+_OF_RSA = ("rsa-pkcs1-sha512", "rsa-pkcs1-sha384", "rsa-pkcs1-sha256", *PSS_ONLY, "rsa-sha1")
 _OF_CURVE = {
     "secp256r1": ("ecdsa-sha256", "ecdsa-sha384", "ecdsa-sha512", "ecdsa-256"),
     "secp384r1": ("ecdsa-sha384", "ecdsa-sha512", "ecdsa-sha256", "ecdsa-384"),

@@ -18,6 +18,7 @@ from client.core.ikev2.signatures import (
     OID_PSS,
     OID_RSA_ENCRYPTION_SHA,
     OID_SHA2,
+    PSS_ONLY,
     SIGNATURES,
     Signature,
     SignatureError,
@@ -58,6 +59,27 @@ def verify_signature(public_key: object, method: int, auth_data: bytes, octets: 
     if valid is None:
         raise SignatureError("the signature is wrong")
     return isinstance(valid.hash, hashes.SHA1)
+
+
+def signatures_of_pss_key(certificate: bytes) -> tuple[str, ...]:
+    """SIGNATURES of a key that its certificate (DER) keeps for RSASSA-PSS (RFC 4055 §1.2), best first; none where it
+    wants a hash that is not ours."""
+    try:
+        algorithm = Reader(_key_algorithm(certificate))
+        if der.oid_text(der.read_tag(algorithm, der.OID)) != OID_PSS:
+            return ()
+        return (_pss(algorithm).name,) if algorithm.remaining else PSS_ONLY
+    except (InvalidSyntax, SignatureError):
+        return ()
+
+
+def _key_algorithm(certificate: bytes) -> bytes:
+    """What the AlgorithmIdentifier of the SubjectPublicKeyInfo holds (RFC 5280 §4.1)."""
+    tbs = Reader(der.read_tag(Reader(der.read_tag(Reader(certificate), der.SEQUENCE)), der.SEQUENCE))
+    versioned = der.read(tbs)[0] == der.context(0)      # or that was the serial number
+    for _ in range(4 + versioned):                      # up to the subject
+        der.read(tbs)
+    return der.read_tag(Reader(der.read_tag(tbs, der.SEQUENCE)), der.SEQUENCE)
 
 
 def _is_valid(key: object, row: Signature, signature: bytes, octets: bytes) -> bool:

@@ -13,6 +13,9 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import PublicKeyAlgorithmOID
+
+from client.core.ikev2 import auth
 
 MAX_CERTIFICATE = 64 * 1024
 _MAX_SHOWN = 256
@@ -47,6 +50,15 @@ class Certificate:
     @property
     def self_issued(self) -> bool:
         return self.subject == self.issuer
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """What its key may sign with in IKE, best first (keys of ``auth.SIGNATURES``); nothing for one of no use."""
+        names = auth.signatures_for(self.public_key)
+        if self.parsed.public_key_algorithm_oid != PublicKeyAlgorithmOID.RSASSA_PSS:
+            return names
+        only = auth.signatures_of_pss_key(self.der)
+        return tuple(name for name in names if name in only)
 
     def extension(self, kind: type[_E]) -> _E | None:
         for extension in self.extensions:
