@@ -87,6 +87,7 @@ class Rove(Client):
 
     def disconnect(self) -> None:
         self.lab.rove("disconnect", self.name)
+        self.lab.roved.stop()               # the next one imports its profile anew
 
     @property
     def address(self) -> str:

@@ -5,7 +5,7 @@ import time
 from benchmarks.roaming.clients import SETTLE, Client, Rove
 from benchmarks.roaming.row import Row
 
-_WITHOUT = 1.0      # s that it stays away once that was noticed
+_APART = 8.0        # s: the agent signs for one gateway eight times a minute, and no more
 
 
 def _again(client: Client) -> None:
@@ -48,6 +48,7 @@ def _returns(client: Client) -> float | None:
 def _forgot(client: Client) -> float | None:
     """Killed and started at once: it knows nothing of us."""
     _again(client)
+    time.sleep(_APART)
     with client.stream() as stream:
         time.sleep(SETTLE)
         client.lab.gateway.kill()
