@@ -16,6 +16,7 @@ from tests.gui.display import Display
 from tests.gui.session import Panel, mute, press, read_aloud
 from tests.interop.renewal import no_loss
 from tests.interop.rovetest import imported, status
+from tests.interop.test_secrecy import dumpable
 from tests.lab import plan
 from tests.lab.accounts import ACCOUNTS
 from tests.lab.gateways import PASSWORD
@@ -47,9 +48,10 @@ def there(panel: Panel, text: str) -> Callable[[], bool]:
 def test_connect_from_the_panel_type_the_password_and_see_each_state(lab: Lab, display: Display) -> None:
     imported(lab, "mschap", name="work")
     panel = Panel(display)
-    display.tray("--background")
+    tray = display.tray("--background")
     assert panel("registered")
     wait_until(there(panel, "Connect work"), "the menu has the profile", 10)
+    assert dumpable(tray.pid) == 0      # secrets are typed into it
     idle = panel("props")
     panel.click("Connect work")
     window = display.wait_for_window("Password for work")
