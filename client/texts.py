@@ -5,14 +5,17 @@ when a text is used. Texts that came from a gateway pass ``plain``; whoever put 
 labelled them as the gateway's.
 """
 
+import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from client.model.cause import Cause
 from client.model.state import ErrorState, State
 
 MAX_DETAIL = 2000     # characters: a full list of proposals fits
+FIELD = re.compile(r"\\\{(\w+)\\\}")     # of an escaped template
 
 
 def bind(translate: Callable[[str], str]) -> None:
@@ -47,6 +50,26 @@ def error_text(cause: Cause, detail: str = "") -> ErrorState:
 def finding_text(code: str, **details: str) -> str:
     """A finding's sentence; ``details`` are what it names in braces."""
     return _translate(FINDINGS[code]).format(**{name: plain(text) for name, text in details.items()})
+
+
+def finding_detail(code: str, message: str, name: str) -> str:
+    """What a finding's English sentence has in this place; empty where it is another sentence."""
+    template = FINDINGS.get(code, "")
+    found = pattern(template).fullmatch(message) if f"{{{name}}}" in template else None
+    return found[name] if found else ""
+
+
+def paused_until(findings: Iterable[Mapping[str, str]]) -> str:
+    """A connection's findings → when its pause ends (RFC 3339), empty where it is not paused."""
+    times = (finding_detail("paused", str(one.get("message", "")), "until") for one in findings
+             if one.get("code") == "paused")
+    return next(times, "")
+
+
+@cache
+def pattern(template: str) -> re.Pattern[str]:
+    """Matches what a template with fields in braces was made into."""
+    return re.compile(FIELD.sub(r"(?P<\1>.+)", re.escape(template)))
 
 
 def step_text(step: str) -> str:
@@ -261,6 +284,7 @@ FINDINGS: dict[str, str] = {
     "single-pairs": _("The gateway wants each network in a tunnel of its own."),
     "additional-networks": _("The gateway gives some of the networks in a tunnel of their own: {detail}."),
     "too-many-children": _("The gateway wants the tunnel in more parts than Rove makes: {detail} are missing."),
+    "paused": _("Paused; Rove connects again by itself at {until}."),
     "waiting-for-user": _("Rove waits for what you have to type, until {until}."),
     "captive-portal": _("This network wants you to log in first, on the page {url} that it names."),
     "captive-portal-unnamed": _("This network wants you to log in first. Open any page in a browser."),

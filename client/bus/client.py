@@ -31,8 +31,8 @@ __all__ = ["CallFailed", "RovedNotRunning", "VpnClient", "VpnEvent"]
 # polkit may ask for a password meanwhile, and Disconnect returns only when the host is clean
 PATIENT_TIMEOUT = 180.0
 MAX_WAITING_EVENTS = 10_000
-_PATIENT = frozenset({"ImportProfile", "ImportSystemProfile", "DeleteProfile", "Connect", "Disconnect", "Rekey",
-                      "Reauthenticate"})
+_PATIENT = frozenset({"ImportProfile", "ImportSystemProfile", "DeleteProfile", "Connect", "Disconnect", "Pause",
+                      "Rekey", "Reauthenticate"})
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,10 @@ class VpnClient:
     async def disconnect(self, name: str = "") -> None:
         """Empty: all own connections. Returns when the host is clean."""
         await self._call("Disconnect", name)
+
+    async def pause(self, name: str, seconds: float) -> None:
+        """Empty: all own connections. Disconnects as ``disconnect`` does; roved connects again after the time."""
+        await self._call("Pause", name, float(seconds))
 
     async def rekey(self, name: str, what: str = "child") -> None:
         """``what``: "child" or "ike"."""

@@ -42,6 +42,10 @@ METHODS = {row.name: row for row in (
     Method("Connect", "sd", "", ACTION_CONNECT,
            "name, timeout in s (0 = none): starts; progress comes as events. The caller's agent is asked first"),
     Method("Disconnect", "s", "", ACTION_CONNECT, "name, or empty for all own; returns when the host is clean"),
+    Method("Pause", "sd", "", ACTION_CONNECT,
+           "name, or empty for all own that are up or paused; seconds (1 to 86400): disconnects, returns when the host "
+           "is clean, and connects again by itself afterwards. Connect and Disconnect end the pause; the finding "
+           '"paused" in status tells until when'),
     Method("Rekey", "ss", "", ACTION_CONNECT, 'name, "child" or "ike"'),
     Method("Reauthenticate", "s", "", ACTION_CONNECT,
            "name: log in again beside the connection in use; what that needs is asked of the caller's agent"),

@@ -1,4 +1,4 @@
-"""disconnect, rekey, reauth."""
+"""disconnect, pause, rekey, reauth."""
 
 import argparse
 import asyncio
@@ -8,6 +8,7 @@ from client.cli.screen import Screen
 from client.cli.session import hosted_agent, prompter_for
 from client.model.cause import Cause, ExitCode
 from client.model.state import State
+from client.model.units import duration
 from client.texts import error_text
 
 
@@ -17,6 +18,16 @@ def run_disconnect(options: argparse.Namespace) -> int:
         async with VpnClient() as client:
             await client.disconnect(options.name or "")
         Screen().line(f"Disconnected {options.name}." if options.name else "Disconnected.")
+        return 0
+    return asyncio.run(work())
+
+
+def run_pause(options: argparse.Namespace) -> int:
+    """Returns when the host is as it was; roved connects again."""
+    async def work() -> int:
+        async with VpnClient() as client:
+            await client.pause("", options.seconds)
+        Screen().line(f"Paused for {duration(options.seconds)}. “rove connect NAME” ends it earlier.")
         return 0
     return asyncio.run(work())
 

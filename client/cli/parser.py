@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 DEFAULT_TIMEOUT = 60.0
 MAX_TIMEOUT = 86400.0
-MAX_CACHE_MINUTES = 1440
+MAX_MINUTES = 1440
+DEFAULT_PAUSE_MINUTES = 15
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def seconds(text: str) -> float:
 
 def minutes(text: str) -> float:
     """→ seconds."""
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:5]) <= MAX_CACHE_MINUTES:
-        raise argparse.ArgumentTypeError(f"must be minutes from 1 to {MAX_CACHE_MINUTES}")
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text[:5]) <= MAX_MINUTES:
+        raise argparse.ArgumentTypeError(f"must be minutes from 1 to {MAX_MINUTES}")
     return 60.0 * int(text)
 
 
@@ -116,6 +117,11 @@ def _connect(sub: argparse.ArgumentParser) -> None:
 
 def _disconnect(sub: argparse.ArgumentParser) -> None:
     _name(sub, optional=True)
+
+
+def _pause(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("seconds", metavar="MINUTES", type=minutes, nargs="?", default=60.0 * DEFAULT_PAUSE_MINUTES,
+                     help=f"1 to {MAX_MINUTES} (default: {DEFAULT_PAUSE_MINUTES})")
 
 
 def _rekey(sub: argparse.ArgumentParser) -> None:
@@ -174,6 +180,8 @@ COMMANDS: tuple[Command, ...] = (
             "  rove connect work\n  rove connect work --timeout 20\n"
             "  pass show vpn | rove connect work --password-fd 0"),
     Command("disconnect", "control", "end a connection, or all of them", _disconnect),
+    Command("pause", "control", "disconnect for a while; connections come back by themselves", _pause,
+            "  rove pause\n  rove pause 60"),
     Command("rekey", "control", "renew the keys now", _rekey),
     Command("reauth", "control", "log in again, beside the connection in use", _reauth),
     Command("agent", "agent", "stay, and ask for secrets on this terminal when needed", _agent),

@@ -11,7 +11,7 @@ from client.bus.client import VpnClient
 from client.cli.screen import Screen
 from client.model.state import State
 from client.model.units import clock, duration, octets, parse_time
-from client.texts import state_text
+from client.texts import paused_until, state_text
 
 _COLOUR = {State.CONNECTED.value: "good", State.FAILED.value: "bad", State.BLOCKED.value: "bad",
            State.DISCONNECTED.value: "dim"}
@@ -36,8 +36,12 @@ def print_connection(screen: Screen, connection: Mapping[str, Any], now: datetim
     state = str(connection.get("state", ""))
     since = parse_time(connection.get("since"))
     age = f" since {clock(connection['since'], now)} ({duration((now - since).total_seconds())})" if since else ""
+    findings = [one for one in connection.get("findings") or () if isinstance(one, dict)]
+    paused = parse_time(paused_until(findings))
+    if paused:
+        age = f", connects again in {duration((paused - now).total_seconds())}"
     screen.line(f"{screen.paint(str(connection.get('name', '?')), 'bold')}  "
-                f"{screen.paint(state_text(state), _COLOUR.get(state, 'warn'))}{age}")
+                f"{screen.paint('paused' if paused else state_text(state), _COLOUR.get(state, 'warn'))}{age}")
     gateway, path, dns = (_object(connection, key) for key in ("gateway", "path", "dns"))
     rows = [("gateway", _gateway(gateway)), ("path", path_text(path)),
             ("addresses", _joined(connection.get("virtual_ips"))),
@@ -51,7 +55,8 @@ def print_connection(screen: Screen, connection: Mapping[str, Any], now: datetim
     rows.append(("so far", _counters(_object(connection, "counters"))))
     error = _object(connection, "last_error")
     rows += [("last error", str(error.get("message", ""))), ("", str(error.get("advice", "")))]
-    rows += [("note", str(finding.get("message", ""))) for finding in connection.get("findings") or ()]
+    rows += [("note", str(finding.get("message", ""))) for finding in findings
+             if not paused or finding.get("code") != "paused"]
     screen.labelled([row for row in rows if row[1]])
 
 

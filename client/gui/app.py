@@ -129,6 +129,8 @@ class App(QObject):
             QDesktopServices.openUrl(QUrl(name, QUrl.ParsingMode.StrictMode))
         elif command.verb == "delete":
             self._delete(name)
+        elif self._link is not None and command.verb == "pause":
+            self._link.pause(name, 60.0 * command.minutes)
         elif self._link is not None:
             act = {"connect": self._link.connect, "disconnect": self._link.disconnect,
                    "reauth": self._link.reauthenticate, "rekey": self._link.rekey}[command.verb]

@@ -159,9 +159,7 @@ class DetailPage(QWidget):
         _fill(self._states, [(clock(span.begin, now), state_text(span.state)) for span in reversed(history.spans)])
 
     def _button(self, button: Button) -> QPushButton:
-        made = push_button(button)
-        made.clicked.connect(lambda: self._do(button.command))
-        return made
+        return push_button(button, self._do)
 
 
 def _badge(badge: Badge) -> QFrame:

@@ -95,6 +95,9 @@ class Link:
     def disconnect(self, name: str = "") -> None:
         self._do(name, lambda client: client.disconnect(name))
 
+    def pause(self, name: str, seconds: float) -> None:
+        self._do(name, lambda client: client.pause(name, seconds))
+
     def reauthenticate(self, name: str) -> None:
         self._do(name, lambda client: client.reauthenticate(name))
 

@@ -115,8 +115,13 @@ class Tray(QObject):
         if not entry.text:
             return
         action.setText(_escaped(entry.text))
+        if entry.entries:
+            submenu = action.menu()
+            assert isinstance(submenu, QMenu)
+            self._fill(submenu, entry.entries)
+            return
         action.setEnabled(entry.command is not None)
-        action.setData((entry.command.verb, entry.command.name) if entry.command else None)
+        action.setData(tuple(entry.command) if entry.command else None)
         if entry.icon:
             action.setIcon(icons.state_icon(entry.icon))
 
@@ -136,7 +141,7 @@ def _nothing(*_: object) -> None:
 
 def _alike(action: QAction, entry: Entry) -> bool:
     """Is this the same sort of line, so that new words suffice?"""
-    return not entry.entries and action.menu() is None and action.isSeparator() == (not entry.text) \
+    return bool(entry.entries) == (action.menu() is not None) and action.isSeparator() == (not entry.text) \
         and action.icon().isNull() == (not entry.icon)
 
 

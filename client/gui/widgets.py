@@ -1,11 +1,12 @@
 """Small things the windows share. Text may quote a gateway: it is never taken for markup."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QLayout, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QLabel, QLayout, QMenu, QPushButton, QSizePolicy, QWidget
 
 from client.gui.view.details import Button
+from client.gui.view.entries import Command
 
 
 def label(text: str = "", name: str = "", bold: bool = False, wrap: bool = True) -> QLabel:
@@ -60,9 +61,19 @@ class Rows(QWidget):
                 value.setAccessibleName(f"{name}: {text}")
 
 
-def push_button(button: Button) -> QPushButton:
+def push_button(button: Button, do: Callable[[Command], None]) -> QPushButton:
+    """``do`` is given its command, or that of the choice in its menu."""
     made = QPushButton(button.text.replace("&", "&&"))
     made.setAutoDefault(False)
+    if button.choices:
+        menu = QMenu(made)
+        menu.setAccessibleName(button.text)
+        for choice in button.choices:
+            menu.addAction(choice.text.replace("&", "&&")).triggered.connect(
+                lambda _checked=False, command=choice.command: do(command))
+        made.setMenu(menu)
+    else:
+        made.clicked.connect(lambda: do(button.command))
     return made
 
 

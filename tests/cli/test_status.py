@@ -12,6 +12,7 @@ from client.cli import watch
 from client.model.cause import Cause, RoveError
 from client.model.state import ErrorState, State, TunnelState
 from client.model.units import clock, duration, octets
+from client.texts import finding_text
 from tests.cli import samples
 from tests.cli.bus import FakeRoved, private_daemon
 
@@ -50,6 +51,33 @@ def test_status_of_what_failed_and_of_nothing(rove, roved):
     assert "\x1b" not in out
     roved.answers["Status"] = samples.status()
     assert rove("status").out == "No connections.\n"
+
+
+def test_status_of_what_is_paused(rove, roved):
+    finding = {"code": "paused", "message": finding_text("paused", until=samples.at(minutes=12, seconds=30))}
+    roved.answers["Status"] = samples.status(
+        TunnelState("work", State.DISCONNECTED.value, samples.at(), findings=(finding,)))
+    assert rove("status").out.startswith("work  paused, connects again in 12 min ")
+    assert json.loads(rove("status", "--json").out)["connections"][0]["findings"] == [finding]
+
+
+@pytest.mark.parametrize(("argv", "seconds", "says"), [
+    ((), 900.0, "15 min"), (("1",), 60.0, "1 min"), (("1440",), 86400.0, "1 d")])
+def test_pause(rove, roved, argv, seconds, says):
+    result = rove("pause", *argv)
+    assert (result.code, roved.called("Pause")) == (0, [["", seconds]])
+    assert result.out.startswith(f"Paused for {says}.")
+
+
+@pytest.mark.parametrize("odd", ["0", "1441", "-1", "1.5", "ten", "99999999"])
+def test_a_pause_of_an_odd_length_is_a_usage_error(rove, roved, odd):
+    assert rove("pause", odd).code == 2
+    assert roved.called("Pause") == []
+
+
+def test_nothing_to_pause(rove, roved):
+    roved.answers["Pause"] = RoveError(Cause.NOT_CONNECTED)
+    assert rove("pause").code == 1
 
 
 @pytest.mark.parametrize(("answer", "code"), [

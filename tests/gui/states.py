@@ -17,6 +17,7 @@ from client.model.state import (
     TunnelState,
     rfc3339,
 )
+from client.texts import finding_text
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 PQ = "aes256gcm16-prfsha384-ecp384-ke1_mlkem768"
@@ -42,6 +43,11 @@ def tunnel(state=State.CONNECTED, name="work", **changes):
 
 def failed(code="user-refused", name="work", message="", advice=""):
     return tunnel(State.FAILED, name, last_error=ErrorState(code, "user-auth", message, advice))
+
+
+def paused(seconds=750, name="work"):
+    finding = {"code": "paused", "message": finding_text("paused", until=at(seconds))}
+    return tunnel(State.DISCONNECTED, name, findings=(finding,))
 
 
 def known(*tunnels, profiles=("work",), **changes):

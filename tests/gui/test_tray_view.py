@@ -9,7 +9,7 @@ from client.gui.view.entries import Command
 from client.gui.view.known import Known, Reach, is_protected
 from client.gui.view.tray_view import ICONS, IDLE, MAX_DIRECT, tray_view
 from client.model.state import PathState, State
-from tests.gui.states import NOW, at, failed, known, tunnel
+from tests.gui.states import NOW, at, failed, known, paused, tunnel
 
 
 def texts(view):
@@ -100,6 +100,22 @@ def test_offline_tells_protected_from_unprotected():
 ])
 def test_what_is_protected(state, addresses, protected):
     assert is_protected(tunnel(state, virtual_ips=addresses)) is protected
+
+
+def test_a_connection_can_be_paused_for_a_while():
+    [entry] = [entry for entry in tray_view(known(tunnel()), NOW).menu if entry.entries]
+    assert entry.text == "Pause work for"
+    assert [(one.text, one.command) for one in entry.entries] == [
+        ("5 min", Command("pause", "work", 5)), ("15 min", Command("pause", "work", 15)),
+        ("1 h", Command("pause", "work", 60)), ("4 h", Command("pause", "work", 240))]
+
+
+def test_a_paused_one_says_when_it_comes_back_and_connects_at_once():
+    view = tray_view(known(paused()), NOW)
+    assert texts(view)[:2] == ["work: paused, connects again in 12 min 30 s", "Connect work"]
+    assert commands(view)[0] == Command("connect", "work")
+    assert (view.icon, view.tooltip) == (IDLE, "Rove\nwork: paused")
+    assert "connects again in 0 s" in texts(tray_view(known(paused(-1)), NOW))[0]
 
 
 def test_an_open_question_can_be_reached_from_the_menu():

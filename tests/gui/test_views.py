@@ -21,7 +21,7 @@ from client.gui.view.prompt_view import QUESTIONS, WARNINGS, deadline_of, prompt
 from client.gui.view.suites import suite
 from client.model.cause import Cause
 from client.model.state import ErrorState, PathState, State, status_document
-from tests.gui.states import NOW, PQ, failed, known, tunnel
+from tests.gui.states import NOW, PQ, failed, known, paused, tunnel
 
 ROOT = Path(__file__).parents[2]
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
@@ -93,7 +93,7 @@ def test_what_a_connected_page_says():
     assert overview["DNS"] == "10.99.0.1 (corp.example)"
     assert overview["Next log-in"] == "in 3 h 2 min"
     assert overview["So far"] == "2 × changed networks"
-    assert [button.command.verb for button in view.buttons] == ["disconnect", "reauth", "rekey"]
+    assert [button.command.verb for button in view.buttons] == ["disconnect", "pause", "reauth", "rekey"]
     assert [badge.text for badge in view.badges] == ["Post-quantum key exchange"]
     assert [section.title for section in view.security] == ["Connection to the gateway (IKE SA)", "Tunnel (CHILD SA)"]
 
@@ -112,6 +112,27 @@ def test_the_post_quantum_badge(proposal, ppk, badge, good):
 def test_outdated_algorithms_have_a_badge():
     one = replace(tunnel(), ike=replace(tunnel().ike, proposal="3des-sha1-prfsha1-modp1024"))
     assert detail_view(known(one), "work", NOW).badges[1].text == "Outdated algorithms: 3des, modp1024, prfsha1, sha1"
+
+
+def test_a_paused_page_offers_both_ways_out():
+    view = detail_view(known(paused()), "work", NOW)
+    assert view.state == "paused"
+    assert [(one.text, one.command) for one in view.buttons[:2]] == [
+        ("Connect", Command("connect", "work")), ("Stay disconnected", Command("disconnect", "work"))]
+    assert view.notes[0].message.startswith("Paused; Rove connects again by itself at ")
+    assert "T12:12:30" not in view.notes[0].message         # people read it in their own zone
+
+
+def test_a_connected_page_offers_pauses():
+    [button] = [one for one in detail_view(known(tunnel()), "work", NOW).buttons if one.choices]
+    assert (button.text, button.choices[1].command) == ("Pause for …", Command("pause", "work", 15))
+
+
+def test_a_pause_from_elsewhere_is_told_as_one():
+    told = notices.notice(tunnel(), paused(), ours=False)
+    assert (told.title, told.actions) == ("work is paused", (("connect", "Connect now"),))
+    assert "Unprotected" in told.body
+    assert isinstance(notices.notice(tunnel(), paused(), ours=True), notices.Withdrawn)
 
 
 def test_a_full_tunnel_says_so():

@@ -75,6 +75,27 @@ def test_a_page_acts(window, did):
     assert did == [Command("connect", "work")]
 
 
+def test_a_pause_is_chosen_from_the_buttons_menu(window, did):
+    show(window, known(tunnel()))
+    menu = button(window.detail, "Pause for …").menu()
+    assert menu.accessibleName() == "Pause for …"
+    menu.actions()[2].trigger()
+    assert did == [Command("pause", "work", 60)]
+
+
+def test_the_trays_menu_pauses_and_stays_where_it_is(application):
+    did, tray = [], Tray()
+    tray.do = did.append
+    tray.show(tray_view(known(tunnel()), NOW))
+    [action] = [one for one in tray._menu.actions() if one.menu() is not None]
+    assert action.text() == "Pause work for"
+    action.menu().actions()[1].trigger()
+    assert did == [Command("pause", "work", 15)]
+    tray.show(tray_view(known(tunnel()), NOW.replace(minute=1)))       # another time until the next log-in
+    assert action in tray._menu.actions()
+    tray._menu.deleteLater()
+
+
 def test_enter_on_a_connection_connects_it_or_answers(window, did):
     show(window, known())
     window.list.setFocus()

@@ -96,6 +96,10 @@ class AgentRegistry:
     def has(self, sender: str) -> bool:
         return sender in self._agents
 
+    def serves(self, uid: int) -> bool:
+        """Is anybody of this user there to ask?"""
+        return any(agent.uid == uid for agent in self._agents.values())
+
     def uid_of(self, sender: str) -> int | None:
         return self._agents[sender].uid if sender in self._agents else None
 

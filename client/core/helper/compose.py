@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from client.core.helper.events import Subscribers
 from client.core.helper.log import LogBook
 from client.core.helper.methods import Methods
 from client.core.helper.owner import Owner
+from client.core.helper.pause import Pauses
 from client.core.helper.protocols import ManagerFactory
 from client.core.helper.service import Service
 from client.core.helper.sessions import Sessions
@@ -50,11 +52,12 @@ class Roved:
         self._sessions = Sessions(bus, self._user_left, self._manager.prepare_for_sleep)
         self._agents = AgentRegistry(bus, self._sessions.is_active)
         credentials = CredentialStore(state_dir)
-        self._starter = Starter(self._manager, self._agents, credentials, self._log, Standing(run_dir))
+        self._pauses = Pauses(run_dir, self._pause_over)
+        self._starter = Starter(self._manager, self._agents, credentials, self._log, Standing(run_dir), self._pauses)
         self._methods = Methods(self._manager, ProfileStore(state_dir, config_dir), credentials, self._starter,
-                                self._agents, self._subscribers, self._log, rfc3339(time.time()))
+                                self._pauses, self._agents, self._subscribers, self._log, rfc3339(time.time()))
         self._service = Service(bus, Authority(bus), self._methods.handlers(), self._name_gone, self._signal)
-        self._leaving: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> bool:
         """Take the name. False: another roved has it."""
@@ -67,9 +70,11 @@ class Roved:
         await self._manager.start()
         self._service.open()
         await self._methods.connect_system()
+        self._pauses.start()
 
     async def stop(self) -> None:
         """Tunnels down, host clean, name released, in this order: who waits for the name to go may rely on it."""
+        self._pauses.close()
         await self._service.stop()
         try:
             await self._manager.shutdown()
@@ -87,6 +92,8 @@ class Roved:
         self._sessions.handle_signal(message)
 
     def _event(self, owner: Owner, document: dict[str, Any]) -> None:
+        if document.get("kind") == "state":
+            self._pauses.mark(owner, document["state"])
         self._subscribers.publish(owner, document)
         if document.get("kind") == "error" and document.get("final"):
             self._starter.failed(owner, document["connection"])
@@ -94,9 +101,15 @@ class Roved:
     def _user_left(self, uid: int) -> None:
         """A user's tunnels end with the last session; the machine's stay."""
         self._starter.user_left(Owner(uid))
-        task = asyncio.get_running_loop().create_task(self._end_of(Owner(uid)))
-        self._leaving.add(task)
-        task.add_done_callback(self._leaving.discard)
+        self._later(self._end_of(Owner(uid)))
+
+    def _pause_over(self, owner: Owner, name: str, uid: int | None) -> None:
+        self._later(self._methods.resume(owner, name, uid))
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _end_of(self, owner: Owner) -> None:
         for state in self._manager.states(owner):

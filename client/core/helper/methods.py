@@ -19,6 +19,7 @@ from client.core.helper.credentials import CredentialStore, check_named_files
 from client.core.helper.events import Subscribers
 from client.core.helper.log import LogBook
 from client.core.helper.owner import SYSTEM, Owner
+from client.core.helper.pause import LONGEST, Pauses
 from client.core.helper.protocols import ConnectionManager
 from client.core.helper.service import Caller, CallError, Handler
 from client.core.helper.starter import Starter
@@ -35,11 +36,12 @@ class Methods:
     """One coroutine per row of METHODS, in its order. ``started`` is RFC 3339: since when nothing was connected."""
 
     def __init__(self, manager: ConnectionManager, store: ProfileStore, credentials: CredentialStore, starter: Starter,
-                 agents: AgentRegistry, subscribers: Subscribers, log: LogBook, started: str) -> None:
+                 pauses: Pauses, agents: AgentRegistry, subscribers: Subscribers, log: LogBook, started: str) -> None:
         self._manager = manager
         self._store = store
         self._credentials = credentials
         self._starter = starter
+        self._pauses = pauses
         self._agents = agents
         self._subscribers = subscribers
         self._log = log
@@ -52,7 +54,7 @@ class Methods:
             "ImportProfile": self.import_profile, "ImportSystemProfile": self.import_system_profile,
             "ListProfiles": self.list_profiles,
             "GetProfile": self.get_profile, "DeleteProfile": self.delete_profile, "Connect": self.connect,
-            "Disconnect": self.disconnect, "Rekey": self.rekey, "Status": self.status,
+            "Disconnect": self.disconnect, "Pause": self.pause, "Rekey": self.rekey, "Status": self.status,
             "Reauthenticate": self.reauthenticate, "Subscribe": self.subscribe, "Unsubscribe": self.unsubscribe,
             "Log": self.log, "RegisterAgent": self.register_agent, "UnregisterAgent": self.unregister_agent}
 
@@ -102,6 +104,7 @@ class Methods:
         if self._manager.is_active(owner, name):
             raise RoveError(Cause.ALREADY_ACTIVE, "the profile is in use; disconnect it first")
         await self._in_store(self._store.delete, owner, name)
+        self._pauses.remove(owner, name)
         if owner == SYSTEM:
             await self._in_store(self._credentials.remove, name)
 
@@ -113,7 +116,8 @@ class Methods:
     async def disconnect(self, caller: Caller, name: str) -> None:
         own = Owner(caller.uid)
         if not name:
-            await asyncio.gather(*(self._end(own, state.name) for state in self._manager.states(own)))
+            names = {*(state.name for state in self._manager.states(own)), *self._pauses.names(own)}
+            await asyncio.gather(*(self._end(own, one) for one in names))
             return
         for owner in (own, SYSTEM):
             # The file of a profile that runs may have been removed by hand: the manager is asked first.
@@ -128,8 +132,47 @@ class Methods:
         await asyncio.gather(*(self._end(owner, name) for owner in theirs))
 
     async def _end(self, owner: Owner, name: str) -> None:
-        self._starter.left(owner, name)
+        paused = self._starter.left(owner, name)
         await self._manager.disconnect(owner, name)
+        if paused:
+            self._tell_state(owner, name)
+
+    async def pause(self, caller: Caller, name: str, seconds: float) -> None:
+        if not 1 <= seconds <= LONGEST:           # also false for NaN
+            raise CallError(ErrorType.INVALID_ARGS, f"a pause lasts 1 to {LONGEST:.0f} seconds")
+        own = Owner(caller.uid)
+        if name:
+            owner, names = (await self._find(caller, name)).owner, {name}
+        else:
+            owner = own
+            names = {*(state.name for state in self._manager.states(own)), *self._pauses.names(own)}
+        chosen = [one for one in names if self._manager.is_active(owner, one) or self._pauses.paused(owner, one)]
+        if not chosen:
+            raise RoveError(Cause.NOT_CONNECTED)
+        await asyncio.gather(*(self._pause(owner, one, caller.uid, seconds) for one in chosen))
+
+    async def _pause(self, owner: Owner, name: str, uid: int, seconds: float) -> None:
+        again = self._pauses.paused(owner, name)
+        self._starter.pause(owner, name, uid, seconds)
+        await self._manager.disconnect(owner, name)
+        self._log.write(owner, name, "info", f"paused for {seconds / 60:.0f} minutes")
+        if again:
+            self._tell_state(owner, name)
+
+    async def resume(self, owner: Owner, name: str, uid: int | None) -> None:
+        """A pause is over."""
+        try:
+            await self._starter.resume(await self._in_store(self._store.load, owner, name), uid)
+        except RoveError as error:      # the profile's file has gone meanwhile
+            self._log.write(owner, name, "warning", f"does not connect again: {error}")
+        if not self._manager.is_active(owner, name):
+            self._tell_state(owner, name)
+
+    def _tell_state(self, owner: Owner, name: str) -> None:
+        """The connection itself has not changed, what is to be said of it has."""
+        state = self._state(owner, name).to_json()
+        self._pauses.mark(owner, state)
+        self._subscribers.publish(owner, {"connection": name, "kind": "state", "state": state})
 
     async def rekey(self, caller: Caller, name: str, what: str) -> None:
         if what not in ("child", "ike"):
@@ -147,10 +190,20 @@ class Methods:
 
     async def status(self, caller: Caller, name: str) -> str:
         owners = (Owner(caller.uid), SYSTEM)
-        states = [state for owner in owners for state in self._manager.states(owner) if name in ("", state.name)]
-        if name and not states:
-            states = [self._state((await self._find(caller, name)).owner, name)]
-        return json.dumps(status_document(states))
+        there = [(owner, state) for owner in owners for state in (*self._manager.states(owner), *self._paused(owner))
+                 if name in ("", state.name)]
+        if name and not there:
+            owner = (await self._find(caller, name)).owner
+            there = [(owner, self._state(owner, name))]
+        document = status_document([state for _, state in there])
+        for (owner, _), connection in zip(there, document["connections"], strict=True):
+            self._pauses.mark(owner, connection)
+        return json.dumps(document)
+
+    def _paused(self, owner: Owner) -> list[TunnelState]:
+        """Those that were not up since this roved was started."""
+        known = {state.name for state in self._manager.states(owner)}
+        return [self._state(owner, name) for name in self._pauses.names(owner) if name not in known]
 
     async def subscribe(self, caller: Caller) -> None:
         self._subscribers.add(caller.sender, caller.uid)

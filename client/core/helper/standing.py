@@ -2,16 +2,12 @@
 crash, takes them up again. A reboot, the user's goodbye and a refusal end that.
 """
 
-import json
-import os
 from pathlib import Path
 
-from client.core.helper.files import DIRECTORY, read_file, write_file
 from client.core.helper.owner import Owner
-from client.model.cause import RoveError
+from client.core.helper.rows import read_rows, uid_of, write_rows
 
 FILE = "standing.json"
-MOST = 64 * 1024        # octets
 Entry = tuple[Owner, str]
 
 
@@ -44,33 +40,22 @@ class Standing:
         asked = self._before.get((owner, name), False)
         return asked is not False and (asked == uid or uid is None)
 
+    def asked_by(self, owner: Owner, name: str, otherwise: int | None) -> int | None:
+        """Who wants it up; ``otherwise`` where nobody has said so."""
+        return self._entries.get((owner, name), self._before.get((owner, name), otherwise))
+
+    def wait_for_agent(self, owner: Owner, name: str, uid: int | None) -> None:
+        """It is wanted, and nobody is there who could be asked: ``stood`` from now on."""
+        self._before[owner, name] = uid
+        self._write()
+
     def _read(self) -> dict[Entry, int | None]:
         try:
-            folder = os.open(self._folder, DIRECTORY)
-            try:
-                rows = json.loads(read_file(folder, FILE, MOST))
-            finally:
-                os.close(folder)
-            return {(Owner(_uid(owner)), str(name)): _uid(uid) for owner, name, uid in rows}
+            return {(Owner(uid_of(owner)), str(name)): uid_of(uid)
+                    for owner, name, uid in read_rows(self._folder, FILE)}
         except (OSError, ValueError, TypeError):
             return {}           # nothing stood, or nobody can say any more
 
     def _write(self) -> None:
-        rows = [[owner.uid, name, uid] for (owner, name), uid in {**self._before, **self._entries}.items()]
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder = os.open(self._folder, DIRECTORY)
-        except OSError:
-            return              # a connection works without it
-        try:
-            write_file(folder, FILE, json.dumps(rows).encode())
-        except RoveError:
-            return
-        finally:
-            os.close(folder)
-
-
-def _uid(value: object) -> int | None:
-    if value is not None and not isinstance(value, int):
-        raise TypeError("a uid is a number")
-    return value
+        write_rows(self._folder, FILE, ([owner.uid, name, uid]
+                                        for (owner, name), uid in {**self._before, **self._entries}.items()))

@@ -8,6 +8,7 @@ from client.core.helper.agents import AgentRegistry, AgentSession
 from client.core.helper.credentials import CredentialStore
 from client.core.helper.log import LogBook
 from client.core.helper.owner import SYSTEM, Owner
+from client.core.helper.pause import Pauses
 from client.core.helper.protocols import ConnectionManager
 from client.core.helper.standing import Standing
 from client.core.helper.store import Stored
@@ -23,12 +24,13 @@ class Starter:
     """A system profile with stored credentials is served by roved itself, whoever begins it."""
 
     def __init__(self, manager: ConnectionManager, agents: AgentRegistry, credentials: CredentialStore, log: LogBook,
-                 standing: Standing) -> None:
+                 standing: Standing, pauses: Pauses) -> None:
         self._manager = manager
         self._agents = agents
         self._credentials = credentials
         self._log = log
         self._standing = standing
+        self._pauses = pauses
         self._left: set[tuple[Owner, str]] = set()      # ended by hand: not begun by ourselves until begun by hand
         self._system: SystemAgent | None = None
 
@@ -46,12 +48,29 @@ class Starter:
             agent = AgentSession(self._agents, uid, sender, stored.name, stored.text)
         await self._manager.connect(stored.owner, stored.profile, agent, deadline)
         self._left.discard((stored.owner, stored.name))
+        self._pauses.remove(stored.owner, stored.name)
         self._standing.add(stored.owner, stored.name, uid)
 
-    def left(self, owner: Owner, name: str) -> None:
-        """Somebody has ended it."""
+    def left(self, owner: Owner, name: str) -> bool:
+        """Somebody has ended it. Was it paused?"""
         self._left.add((owner, name))
         self._standing.remove(owner, name)
+        return self._pauses.remove(owner, name)
+
+    def pause(self, owner: Owner, name: str, uid: int, seconds: float) -> None:
+        """``uid`` says so. Who wanted it up is asked again when it is over."""
+        wanted_by = self._pauses.asked_by(owner, name, self._standing.asked_by(owner, name, uid))
+        self.left(owner, name)
+        self._pauses.add(owner, name, wanted_by, seconds)
+
+    async def resume(self, stored: Stored, uid: int | None) -> None:
+        """Its pause is over. Without an agent of the user it waits for one."""
+        self._left.discard((stored.owner, stored.name))
+        if stored.owner != SYSTEM and uid is not None and not self._agents.serves(uid):
+            self._standing.wait_for_agent(stored.owner, stored.name, uid)
+            self._log.write(stored.owner, stored.name, "info", "the pause is over; waits for somebody to ask")
+            return
+        await self._by_itself(stored, uid)
 
     def failed(self, owner: Owner, name: str) -> None:
         """It has ended for a cause that only a person can mend."""
@@ -61,6 +80,7 @@ class Starter:
         """With the user's next session all begins anew."""
         self._left = {entry for entry in self._left if entry[0] != owner}
         self._standing.forget(owner)
+        self._pauses.forget(owner)
 
     async def by_themselves(self, profiles: Iterable[Stored], uid: int | None = None) -> None:
         """Those that want it: the machine's when roved starts, a user's when an agent that stays has come; and those
@@ -72,12 +92,16 @@ class Starter:
             wanted = automatic or self._standing.stood(stored.owner, stored.name, uid)
             if not wanted or (stored.owner, stored.name) in self._left:
                 continue
-            if self._manager.is_active(stored.owner, stored.name):
-                continue
-            try:
-                await self.connect(stored, uid, None, 0.0)
-            except RoveError as error:      # another full tunnel is up already, say
-                self._log.write(stored.owner, stored.name, "warning", f"does not connect by itself: {error}")
+            if not self._pauses.paused(stored.owner, stored.name):
+                await self._by_itself(stored, uid)
+
+    async def _by_itself(self, stored: Stored, uid: int | None) -> None:
+        if self._manager.is_active(stored.owner, stored.name):
+            return
+        try:
+            await self.connect(stored, uid, None, 0.0)
+        except RoveError as error:      # another full tunnel is up already, say
+            self._log.write(stored.owner, stored.name, "warning", f"does not connect by itself: {error}")
 
     @staticmethod
     def stays(kind: str) -> bool:

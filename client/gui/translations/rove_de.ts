@@ -236,6 +236,14 @@
         <translation>Jetzt neu anmelden</translation>
     </message>
     <message>
+        <source>Pause for …</source>
+        <translation>Pausieren für …</translation>
+    </message>
+    <message>
+        <source>Stay disconnected</source>
+        <translation>Getrennt bleiben</translation>
+    </message>
+    <message>
         <source>Renew keys</source>
         <translation>Schlüssel erneuern</translation>
     </message>
@@ -474,6 +482,18 @@
     <message>
         <source>Traffic for the tunnel waits and does not leave in the clear. Rove goes on by itself.</source>
         <translation>Verkehr für den Tunnel wartet und geht nicht im Klartext hinaus. Rove macht von selbst weiter.</translation>
+    </message>
+    <message>
+        <source>{name} is paused</source>
+        <translation>{name} ist pausiert</translation>
+    </message>
+    <message>
+        <source>Unprotected: traffic no longer goes through the tunnel. Rove connects again by itself.</source>
+        <translation>Ungeschützt: Der Verkehr geht nicht mehr durch den Tunnel. Rove verbindet von selbst wieder.</translation>
+    </message>
+    <message>
+        <source>Connect now</source>
+        <translation>Jetzt verbinden</translation>
     </message>
     <message>
         <source>{name} was disconnected</source>
@@ -744,6 +764,10 @@
         <translation>Diese Sitzung darf zusehen, aber nicht verbinden</translation>
     </message>
     <message>
+        <source>paused</source>
+        <translation>pausiert</translation>
+    </message>
+    <message>
         <source>Next log-in in {time}</source>
         <translation>Nächste Anmeldung in {time}</translation>
     </message>
@@ -762,6 +786,10 @@
     <message>
         <source>Disconnect {name}</source>
         <translation>{name} trennen</translation>
+    </message>
+    <message>
+        <source>Pause {name} for</source>
+        <translation>{name} pausieren für</translation>
     </message>
     <message>
         <source>{name} cannot be used</source>
@@ -1324,6 +1352,10 @@ Wer Ihr Gateway betreibt, hat Ihnen eine Datei gegeben: ein Rove-Profil (.toml) 
         <translation>Das Gateway will den Tunnel in mehr Teilen, als Rove anlegt: {detail} fehlen.</translation>
     </message>
     <message>
+        <source>Paused; Rove connects again by itself at {until}.</source>
+        <translation>Pausiert; Rove verbindet um {until} von selbst wieder.</translation>
+    </message>
+    <message>
         <source>Rove waits for what you have to type, until {until}.</source>
         <translation>Rove wartet auf Ihre Eingabe, bis {until}.</translation>
     </message>
@@ -1494,6 +1526,10 @@ Wer Ihr Gateway betreibt, hat Ihnen eine Datei gegeben: ein Rove-Profil (.toml) 
     <message>
         <source>failed</source>
         <translation>gescheitert</translation>
+    </message>
+    <message>
+        <source>paused, connects again in {time}</source>
+        <translation>pausiert, verbindet wieder in {time}</translation>
     </message>
 </context>
 </TS>

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from client.gui.view import retold
+from client.gui.view import pause_view, retold
 from client.gui.view.documents import ProfileRow, is_active
 from client.gui.view.entries import Command
 from client.gui.view.known import Known, is_protected
@@ -14,6 +14,7 @@ from client.gui.view.suites import suite
 from client.gui.view.tray_view import headline, state_icon
 from client.model.state import ChildState, State, TunnelState
 from client.model.units import clock, duration, octets, parse_time
+from client.texts import finding_detail
 from client.texts import translated as _
 
 MAX_NETWORKS = 6
@@ -22,8 +23,11 @@ _PAGE = re.compile(r"https?://[^\s/?#\\@]+([/?#]\S*)?")
 
 @dataclass(frozen=True)
 class Button:
+    """``choices``: it opens a menu of them instead of doing something itself."""
+
     text: str
     command: Command
+    choices: tuple["Button", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -109,7 +113,8 @@ def profile_summary(row: ProfileRow) -> str:
 
 
 def button_text(verb: str) -> str:
-    return {"connect": _("Connect again"), "disconnect": _("Disconnect"), "reauth": _("Log in again now"),
+    return {"connect": _("Connect again"), "disconnect": _("Disconnect"),
+            "pause": _("Pause for …"), "end-pause": _("Stay disconnected"), "reauth": _("Log in again now"),
             "rekey": _("Renew keys"), "log": _("Show the log"), "import": _("Import …"), "answer": _("Answer …"),
             "delete": _("Delete …"), "disconnect-others": _("Disconnect the other one"),
             "browse": _("Open the page")}[verb]
@@ -130,8 +135,12 @@ def _buttons(known: Known, tunnel: TunnelState, row: ProfileRow) -> tuple[Button
         buttons.append(Button(button_text("answer"), Command("answer", name)))
     if is_active(tunnel):
         buttons.append(Button(button_text("disconnect"), Command("disconnect", name)))
+        buttons.append(Button(button_text("pause"), Command("pause", name),
+                              tuple(Button(text, command) for text, command in pause_view.choices(name))))
     elif not row.error:
         buttons.append(Button(_("Connect"), Command("connect", name)))
+        if pause_view.is_paused(tunnel):
+            buttons.append(Button(button_text("end-pause"), Command("disconnect", name)))
     if tunnel.state == State.CONNECTED.value:
         buttons += [Button(button_text(verb), Command(verb, name)) for verb in ("reauth", "rekey")]
     if not is_active(tunnel) and not row.system:
@@ -158,7 +167,7 @@ def _notes(known: Known, tunnel: TunnelState, row: ProfileRow) -> tuple[Note, ..
 
 def _page(code: str, message: str) -> Button | None:
     """The page on which a network wants people to log in. It names it itself, so it gets a browser and no more."""
-    url = retold.field(code, message, "url")
+    url = finding_detail(code, message, "url")
     return Button(button_text("browse"), Command("browse", url)) if _PAGE.fullmatch(url) else None
 
 

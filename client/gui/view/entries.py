@@ -6,10 +6,11 @@ ANIMATED = frozenset({"rove-acquiring"})
 
 
 class Command(NamedTuple):
-    """What an entry or a button does: ``verb`` of a profile. client.gui.app knows the verbs."""
+    """What an entry or a button does: ``verb`` of a profile. client.gui.app knows the verbs. ``minutes`` of a pause."""
 
     verb: str
     name: str = ""
+    minutes: int = 0
 
 
 class Entry(NamedTuple):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from client.gui.view import retold
 from client.gui.view.known import is_protected
+from client.gui.view.pause_view import is_paused
 from client.model.state import State, TunnelState
 from client.texts import translated as _
 
@@ -70,6 +71,10 @@ def _change(before: TunnelState | None, after: TunnelState, ours: bool) -> Notic
         case State.DISCONNECTED.value:
             if ours or before is None or not was_protected:
                 return Withdrawn(name)
+            if is_paused(after):
+                return Notice(name, _("{name} is paused").format(name=name), _(
+                    "Unprotected: traffic no longer goes through the tunnel. Rove connects again by itself."),
+                    "rove-disconnected", actions=(("connect", _("Connect now")),))
             return Notice(name, _("{name} was disconnected").format(name=name), _(
                 "Unprotected: traffic no longer goes through the tunnel."), "rove-disconnected")
     return None

@@ -14,7 +14,6 @@ from client.model.units import parse_time
 from client.texts import translated as _
 
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
-_FIELD = re.compile(r"\\\{(\w+)\\\}")
 
 
 def error(code: str, message: str, advice: str = "") -> tuple[str, str]:
@@ -32,17 +31,10 @@ def finding(code: str, message: str) -> str:
     return _retold(message, [template]) if template else message
 
 
-def field(code: str, message: str, name: str) -> str:
-    """What a finding's sentence has in this place; empty where it is another sentence."""
-    template = texts.FINDINGS.get(code, "")
-    found = _pattern(template).fullmatch(message) if f"{{{name}}}" in template else None
-    return found[name] if found else ""
-
-
 def question(text: str, questions: Sequence[str], warnings: Sequence[str]) -> tuple[str, str]:
     """What the agent asks → (what it warns of before, the question itself), each by the template that fits."""
     for template in questions:
-        if found := re.fullmatch(f"(?P<before_>.*?){_pattern(template).pattern}", text):
+        if found := re.fullmatch(f"(?P<before_>.*?){texts.pattern(template).pattern}", text):
             fields = found.groupdict()
             return _warnings(fields.pop("before_"), warnings), _(template).format(**fields)
     return "", text
@@ -65,12 +57,12 @@ def _warnings(text: str, templates: Sequence[str]) -> str:
 @cache
 def _sentence(template: str) -> str:
     """As ``_pattern``, for the beginning of a text: a field ends before the sentence does."""
-    return _FIELD.sub(r"(?P<\1>.+?)", re.escape(template))
+    return texts.FIELD.sub(r"(?P<\1>.+?)", re.escape(template))
 
 
 def _retold(message: str, templates: Sequence[str]) -> str:
     for template in templates:
-        if found := _pattern(template).fullmatch(message):
+        if found := texts.pattern(template).fullmatch(message):
             fields = {name: _inner(value) for name, value in found.groupdict().items()}
             bracketed = template.endswith(" ({detail})") and template not in texts.FINDINGS.values()
             shown = f"{_(template.removesuffix(' ({detail})'))} ({{detail}})" if bracketed else _(template)
@@ -86,8 +78,3 @@ def _inner(text: str) -> str:
         if text == row.sentence:
             return _(row.sentence)
     return text
-
-
-@cache
-def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(_FIELD.sub(r"(?P<\1>.+)", re.escape(template)))

@@ -7,6 +7,7 @@ from client.gui.view.documents import is_active
 from client.gui.view.entries import Command, Entry, TrayView
 from client.gui.view.known import Known, Reach, is_protected
 from client.gui.view.paths import via
+from client.gui.view.pause_view import choices, is_paused, paused_text
 from client.model.state import State, TunnelState
 from client.model.units import duration, parse_time
 from client.texts import state_text
@@ -57,6 +58,8 @@ def limited_text() -> str:
 
 def headline(tunnel: TunnelState) -> str:
     """The state, and where it makes a difference, whether traffic is safe: "waiting for a network, protected"."""
+    if is_paused(tunnel):
+        return _("paused")
     words = state_text(tunnel.state)
     if tunnel.state in (State.OFFLINE.value, State.RECONNECTING.value):
         return f"{words}, {_('protected') if is_protected(tunnel) else _('unprotected')}"
@@ -73,7 +76,7 @@ def login_due(tunnel: TunnelState, now: datetime) -> str:
 
 def _tooltip(tunnels: list[TunnelState]) -> str:
     shown = [f"{tunnel.name}: {headline(tunnel)}" for tunnel in tunnels if is_active(tunnel)
-             or tunnel.state == State.FAILED.value]
+             or is_paused(tunnel) or tunnel.state == State.FAILED.value]
     return "\n".join(["Rove", *(shown or [state_text(State.DISCONNECTED.value)])])
 
 
@@ -83,6 +86,10 @@ def _profiles(known: Known, now: datetime, link_kind: Callable[[str], str]) -> l
     entries: list[Entry] = []
     for name in active:
         entries += _active(known, known.tunnels[name], now, link_kind)
+    for name in others:
+        tunnel = known.tunnel(name)
+        if tunnel is not None and (says := paused_text(tunnel, now)):
+            entries.append(Entry(f"{name}: {says}"))
     connects = [_connect(known, name) for name in others]
     if len(connects) > MAX_DIRECT:
         entries.append(Entry(_("Connect"), entries=tuple(connects)))
@@ -104,7 +111,9 @@ def _active(known: Known, tunnel: TunnelState, now: datetime, link_kind: Callabl
         entries.append(Entry(due))
     if name in known.asking:
         entries.append(Entry(_("Answer for {name} …").format(name=name), Command("answer", name)))
-    entries += [Entry(_("Disconnect {name}").format(name=name), Command("disconnect", name)), Entry()]
+    entries += [Entry(_("Disconnect {name}").format(name=name), Command("disconnect", name)),
+                Entry(_("Pause {name} for").format(name=name),
+                      entries=tuple(Entry(text, command) for text, command in choices(name))), Entry()]
     return entries
 
 
