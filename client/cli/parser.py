@@ -170,6 +170,11 @@ def _log(sub: argparse.ArgumentParser) -> None:
     _json(sub)
 
 
+def _report(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("file", metavar="FILE", help="where to write it")
+    sub.add_argument("--force", action="store_true", help="replace FILE if it is there")
+
+
 COMMANDS: tuple[Command, ...] = (
     Command("import", "profiles", "take over a profile from a file", _import,
             "  rove import work.toml\n  rove import --check office.sswan\n  rove import office.sswan --name work"),
@@ -192,6 +197,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("watch", "watch", "print what happens, one line per event, until interrupted", _json),
     Command("log", "watch", "print the connections' log", _log,
             "  rove log --since 10m\n  rove log -f"),
+    Command("report", "report", "write a report for support: no secrets, names and addresses masked", _report,
+            "  rove report rove-report.txt"),
 )
 
 _EXAMPLES = """\

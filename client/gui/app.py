@@ -115,7 +115,8 @@ class App(QObject):
 
     def do(self, command: Command) -> None:
         name = command.name
-        verbs = {"open": self._open_window, "quit": self.quit, "import": self._choose_file, "close": self._close_window}
+        verbs = {"open": self._open_window, "quit": self.quit, "import": self._choose_file, "close": self._close_window,
+                 "report": self._report}
         if command.verb in verbs:
             verbs[command.verb]()
         elif command.verb == "answer":
@@ -333,6 +334,16 @@ class App(QObject):
             except (RoveError, OSError) as error:
                 log.info("the log was not read: %s", error)
         self._do_async(load())
+
+    def _report(self) -> None:
+        async def make() -> None:
+            from client.gui.report_dialog import ReportDialog
+            from client.report import collect, report_text
+            client = self._link.client if self._link is not None and self._known.reach is Reach.READY else None
+            material, now = await collect(client), datetime.now(UTC)
+            ReportDialog(report_text(material, now), now, self._window).open()
+        self._open_window()
+        self._do_async(make())
 
     # --- importing, deleting ---
 

@@ -164,6 +164,7 @@ class MainWindow(QMainWindow):
         for text, keys, command in (
                 (_("&Import a connection …"), QKeySequence("Ctrl+O"), Command("import")),
                 (_("Show the &log"), QKeySequence("Ctrl+L"), Command("log")),
+                (_("Create &report …"), QKeySequence(), Command("report")),
                 (_("&Close the window"), QKeySequence("Ctrl+W"), Command("close")),
                 (_("&Quit"), QKeySequence("Ctrl+Q"), Command("quit"))):
             action = QAction(text, self)

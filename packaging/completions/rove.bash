@@ -6,7 +6,7 @@ _rove() {
     done
     local options="" names=""
     case $command in
-        "") COMPREPLY=($(compgen -W "import list show delete connect disconnect pause rekey reauth agent token status watch log --help --version" -- "$cur")); return ;;
+        "") COMPREPLY=($(compgen -W "import list show delete connect disconnect pause rekey reauth agent token status watch log report --help --version" -- "$cur")); return ;;
         import) options="--name --system --password-fd --check" ;;
         list|watch) options="--json" ;;
         show) names=1 ;;
@@ -14,6 +14,7 @@ _rove() {
         connect) options="--timeout --password-fd --pin-fd --remember"; names=1 ;;
         reauth) options="--timeout --password-fd --pin-fd"; names=1 ;;
         disconnect) names=1 ;;
+        report) options="--force" ;;
         pause) options="5 15 60" ;;
         agent) options="--cache-pin" ;;
         token) options="--json --module" ;;
@@ -28,7 +29,7 @@ _rove() {
         COMPREPLY=($(compgen -W "$options --help" -- "$cur"))
     elif [[ $command == token ]]; then
         COMPREPLY=($(compgen -W "list" -- "$cur"))
-    elif [[ $command == import ]]; then
+    elif [[ $command == import || $command == report ]]; then
         COMPREPLY=($(compgen -f -- "$cur"))
     elif [[ $names ]]; then
         COMPREPLY=($(compgen -W "$(rove list 2>/dev/null | awk 'NR > 1 { print $1 }')" -- "$cur"))

@@ -37,3 +37,5 @@ complete -c rove -n '__fish_seen_subcommand_from rekey' -l ike -d 'renew the IKE
 complete -c rove -n '__fish_seen_subcommand_from list status token watch log' -l json -d 'for programs'
 complete -c rove -n '__fish_seen_subcommand_from log' -s f -l follow -d 'go on with new lines'
 complete -c rove -n '__fish_seen_subcommand_from log' -l since -x -d 'a time or an age'
+complete -c rove -n __fish_use_subcommand -a report -d 'write a report for support'
+complete -c rove -n '__fish_seen_subcommand_from report' -F -l force -d 'replace the file'

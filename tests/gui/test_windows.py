@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QListWidget, QPushButton
 
 from client.gui.charts import Throughput, Timeline
 from client.gui.import_dialog import ImportDialog
+from client.gui.report_dialog import ReportDialog
 from client.gui.tray import Tray
 from client.gui.view.details import detail_view
 from client.gui.view.documents import ProfileRow
@@ -269,3 +270,29 @@ def test_importing_waits_for_roved_and_tells_a_refusal(loop, tmp_path):
         await asyncio.sleep(0.05)
     loop.run_until_complete(asyncio.wait_for(scene(), 10))
     assert done == ["work"]
+
+
+# --- the report ---
+
+
+def test_the_report_is_read_before_it_is_saved(application, tmp_path):
+    shown = ReportDialog("Rove report\nsystem\n", NOW)
+    shown.show()
+    assert shown._shown.toPlainText() == "Rove report\nsystem\n"
+    assert shown._shown.isReadOnly()
+    assert (shown._shown.accessibleName(), shown._problem.isVisible()) == ("The report", False)
+    assert shown._shown.tabChangesFocus()
+    shown.save(tmp_path / "missing" / "r.txt")
+    assert shown._problem.isVisible()
+    assert "No such file" in shown._problem.text()
+    (tmp_path / "r.txt").write_text("the desktop has asked")
+    shown.save(tmp_path / "r.txt")
+    assert (tmp_path / "r.txt").read_text() == "Rove report\nsystem\n"
+    assert not shown.isVisible()
+
+
+def test_the_report_is_in_the_menu(window, did):
+    [action] = [one for menu in window.menuBar().actions() for one in menu.menu().actions()
+                if one.text() == "Create &report …"]
+    action.trigger()
+    assert did == [Command("report")]

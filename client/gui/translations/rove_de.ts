@@ -840,6 +840,10 @@
         <translation>&amp;Protokoll zeigen</translation>
     </message>
     <message>
+        <source>Create &amp;report …</source>
+        <translation>&amp;Bericht erstellen …</translation>
+    </message>
+    <message>
         <source>&amp;Close the window</source>
         <translation>Fenster &amp;schließen</translation>
     </message>
@@ -868,8 +872,36 @@ Wer Ihr Gateway betreibt, hat Ihnen eine Datei gegeben: ein Rove-Profil (.toml) 
         <translation>Benutzen Sie eine Sitzung an diesem Rechner oder fragen Sie die Administration. Dieses Fenster macht von selbst weiter, sobald Sie dürfen.</translation>
     </message>
     <message>
+        <source>Report for support</source>
+        <translation>Bericht für den Support</translation>
+    </message>
+    <message>
+        <source>The report</source>
+        <translation>Der Bericht</translation>
+    </message>
+    <message>
+        <source>For whoever helps you: versions, profiles, state and log. It has no passwords, keys or PINs; names of people, of this computer and its addresses are masked. Read it before you pass it on.</source>
+        <translation>Für alle, die Ihnen helfen: Versionen, Profile, Zustand und Protokoll. Er enthält keine Passwörter, Schlüssel oder PINs; Namen von Personen und dieses Computers sowie seine Adressen sind unkenntlich gemacht. Lesen Sie ihn, bevor Sie ihn weitergeben.</translation>
+    </message>
+    <message>
+        <source>&amp;Save as …</source>
+        <translation>&amp;Speichern unter …</translation>
+    </message>
+    <message>
         <source>Close</source>
         <translation>Schließen</translation>
+    </message>
+    <message>
+        <source>Texts</source>
+        <translation>Texte</translation>
+    </message>
+    <message>
+        <source>Save the report</source>
+        <translation>Den Bericht speichern</translation>
+    </message>
+    <message>
+        <source>{path} cannot be written: {why}.</source>
+        <translation>{path} kann nicht geschrieben werden: {why}.</translation>
     </message>
     <message>
         <source>Tell whoever runs the gateway.</source>
