@@ -188,6 +188,41 @@ def test_it_dies_with_roved(ends: tuple[End, End]):
         os.close(pidfd)
 
 
+def test_one_that_hangs_is_killed_without_the_capability_for_it():
+    """The unit's bounding set has no CAP_KILL. The child is stopped, so hanging up alone would not end it."""
+    program = (
+        "import asyncio, os, sys\n"
+        "from pathlib import Path\n"
+        "from client.core.datapath.child_process import ChildProcess, find_account\n"
+        "def capabilities():\n"
+        "    status = Path('/proc/self/status').read_text().splitlines()\n"
+        "    return [line for line in status if line.startswith(('Uid', 'Cap'))]\n"
+        "async def main():\n"
+        "    before, account = capabilities(), find_account('rove-datapath')\n"
+        "    child = ChildProcess(account, asyncio.get_running_loop())\n"
+        "    status = Path(f'/proc/{child.pid}/status')\n"
+        "    while f'Uid:\\t{account[0]}\\t' not in status.read_text() or 'CapPrm:\\t0000000000000000' not in "
+        "status.read_text():\n"
+        "        await asyncio.sleep(0.01)\n"
+        "    print(child.pid, flush=True)\n"
+        "    sys.stdin.readline()\n"
+        "    try:\n"
+        "        os.kill(child.pid, 0)\n"
+        "    except PermissionError:\n"
+        "        child.kill('a test')\n"
+        "    print(child._process.wait(5), capabilities() == before, flush=True)\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen(
+        ["setpriv", "--bounding-set=-kill", sys.executable, "-c", program],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    ) as roved:  # fmt: skip
+        assert roved.stdout is not None
+        os.kill(int(roved.stdout.readline()), signal.SIGSTOP)
+        said, _ = roved.communicate("stopped\n", timeout=10)
+    assert said.split() == [str(-signal.SIGKILL), "True"]
+
+
 def test_it_is_ready_soon(ends: tuple[End, End]):
     """The promise is 120 ms on an idle machine; the bound here only catches what is heavy by mistake."""
 

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import pwd
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Sequence
@@ -36,6 +37,25 @@ def find_account(user: str) -> tuple[int, int]:
     raise RoveError(Cause.HOST_SETUP, f"no unprivileged account {user!r}")
 
 
+def end(process: subprocess.Popen[bytes] | asyncio.subprocess.Process, uid: int) -> None:
+    """SIGKILL to a process of ours that has become ``uid``. The unit leaves roved no CAP_KILL, which would be for every
+    process of the machine; but who is ``uid`` may. So for a moment another process of ours is, by its effective uid
+    alone: the real and the saved one stay root's, so that nobody of that account can stop it."""
+    try:
+        process.kill()
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        killer = os.fork()
+        if killer == 0:
+            try:
+                os.setresuid(-1, uid, -1)
+                os.kill(process.pid, signal.SIGKILL)
+            finally:
+                os._exit(0)
+        os.waitpid(killer, 0)
+
+
 class ChildProcess:
     """One run of the data path: imports, gives up its privileges and waits for ``begin``."""
 
@@ -45,6 +65,7 @@ class ChildProcess:
         self._on_message: Callable[[Message], None] | None = None
         self._on_exit: Callable[[str], None] | None = None
         self._reason = ""
+        self._uid = account[0]
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             for end in (self._control, theirs):
@@ -101,7 +122,7 @@ class ChildProcess:
 
     def kill(self, reason: str) -> None:
         self._reason = self._reason or reason
-        self._process.kill()  # does nothing once it has been waited for
+        end(self._process, self._uid)   # does nothing once it has been waited for
 
     def _read(self) -> None:
         for _ in range(_MAX_BATCH):

@@ -12,7 +12,7 @@ import socket
 from collections.abc import AsyncIterator, Collection
 from ipaddress import ip_address
 
-from client.core.datapath.child_process import find_account
+from client.core.datapath.child_process import end, find_account
 from client.core.helper.fetch_rules import (
     MAX_HEAD,
     REDIRECTS,
@@ -104,8 +104,10 @@ class Fetcher:
             finally:
                 ours.close()
                 with contextlib.suppress(ProcessLookupError, PermissionError):
-                    worker.kill()       # without CAP_KILL it is not ours to end: it ends by itself
+                    worker.kill()       # without CAP_KILL it is given the time to end by itself
                 await asyncio.wait({asyncio.ensure_future(worker.wait())}, timeout=ENDING)
+                if worker.returncode is None:
+                    end(worker, find_account(self._user)[0])
 
     async def _start(self, control: socket.socket) -> asyncio.subprocess.Process:
         account = find_account(self._user)
