@@ -94,7 +94,9 @@ class Machine:
         """A session of the user's at the machine's seat; the seat's newest is its active one, so there is only this."""
         self.run("systemd-run", "-q", f"--unit={name}-session", "-p", f"User={name}", "-p", "PAMName=login", "-p",
                  f"Environment={SESSION}", "sleep", "infinity")
-        self.until("the session", "loginctl", "--no-legend", words=name)
+        # logind lists a session before its process is moved into it; who joins it earlier is in none for polkit.
+        self.until("the session", "sh", "-c", "cat /proc/$(systemctl show -p MainPID --value $0-session)/cgroup", name,
+                   words="/session-")
 
     def user(self, *argv: str, name: str = "alice", check: bool = True, stdin: str | None = None,
              timeout: float = 120.0, session: bool = True) -> str:

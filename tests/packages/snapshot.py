@@ -26,9 +26,10 @@ def take(machine: Machine) -> dict[str, str]:
     for name, command in {
             "ip rule": "ip rule; ip -6 rule", "routes": "ip route show table all; ip -6 route show table all",
             "links": "ip -br link", "nft": "nft list ruleset",
-            # but for the scenario's own units, the server that resolved happens to ask, and polkit, started when asked
-            "units": "systemctl list-unit-files --no-legend | grep -vE '^(alice-|session-|run-)'",
-            "dns": "resolvectl status --no-pager | grep -v 'Current DNS Server' | tr -s ' '",
+            # but for sessions and the scenario's own units, which are transient, the server that resolved happens to
+            # ask (its line sets how far the others are indented), and polkit, started when asked
+            "units": "systemctl list-unit-files --no-legend | awk '$2 != \"transient\"'",
+            "dns": "resolvectl status --no-pager | grep -v 'Current DNS Server' | tr -s ' ' | sed 's/^ //'",
             "bus": "busctl list --acquired --no-legend | awk '{print $1}' | grep -vE '^:|PolicyKit1'",
             "processes": "ps -eo comm= | grep rove || true",
             "sysctl": "sysctl -a 2>/dev/null | grep -E 'rp_filter|src_valid_mark|accept_ra|disable_ipv6'"}.items():
