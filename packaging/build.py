@@ -23,6 +23,8 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import crates
+
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "packaging"
 WORK = ROOT / "build/packages"
@@ -30,6 +32,7 @@ VENV = WORK / "venv"
 LOCKS = ("requirements.lock", "gui.lock", "tools.lock")
 GUI = ("PySide6", "shiboken6", "qasync")        # below lib/, and libraries other than CORE: what only rove-gui has
 CORE = ("libbz2.", "libcrypto.", "libffi.", "libgcc_s.", "liblzma.", "libpython", "libssl.", "libuuid.", "libz.")
+MAINTAINER = "The Rove developers <developers@rove.invalid>"     # has to be an address; RFC 2606 says that it is none
 LINKS = {"rove": ("rove", "roved"), "rove-gui": ("rove-tray",)}
 SYSTEM = {                              # file of the repository → (package, where)
     "packaging/systemd/roved.service": ("rove", "/usr/lib/systemd/system/roved.service"),
@@ -168,13 +171,17 @@ def freeze() -> Path:
 
 
 def licenses(folder: Path) -> None:
-    """Of everything that is bundled, from its own metadata; CPython's too."""
+    """Of everything that is bundled, from its own metadata; the crates' of the TLS engine and CPython's too."""
     folder.mkdir()
     for info in sorted((VENV / "lib").glob("python*/site-packages/*.dist-info")):
         files = [path for path in info.rglob("*") if path.is_file()
                  and re.match(r"(licen[sc]e|copying|notice|authors)", path.name, re.IGNORECASE)]
         for number, path in enumerate(sorted(files)):
             name = info.name.removesuffix(".dist-info") + (f"-{number}" if number else "")
+            shutil.copyfile(path, folder / f"{name}.txt")
+    for crate in crates.bundled(WORK / "source/native"):
+        for number, path in enumerate(crate.texts):
+            name = f"{crate.name}-{crate.version}" + (f"-{number}" if number else "")
             shutil.copyfile(path, folder / f"{name}.txt")
     stdlib = Path(os.__file__).parent / "LICENSE.txt"
     if stdlib.exists():
@@ -193,14 +200,19 @@ def settle(folder: Path) -> None:
 
 
 def sbom(out: Path, version: str) -> None:
-    """CycloneDX, of the runtime dependencies as locked (gui.lock has those of both packages); without a serial number
-    or a time, which would differ."""
+    """CycloneDX, of the runtime dependencies as locked (gui.lock has those of both packages; Cargo.lock the TLS
+    engine's) and CPython; without a serial number or a time, which would differ."""
     print("  SBOM", flush=True)
     target = out / "rove.cdx.json"
     run(VENV / "bin/python", "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON",
         "-o", target, HERE / "gui.lock")
     document = json.loads(target.read_text())
     document["metadata"]["component"] = {"type": "application", "name": "rove", "version": version}
+    python = sys.version.split()[0]
+    document["components"] += [crate.component() for crate in crates.bundled(WORK / "source/native")]
+    document["components"].append({"type": "framework", "name": "cpython", "version": python, "bom-ref": "cpython",
+                                   "purl": f"pkg:generic/python@{python}", "licenses": [{"license": {
+                                       "id": "Python-2.0"}}]})
     target.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
 
 
@@ -252,7 +264,7 @@ def papers(name: str, version: str) -> list[Path]:
     date = git("log", "-1", "--format=%cD")
     text = (f"{name} ({version}) unstable; urgency=medium\n\n"
             + "".join(f"  * {line[2:]}\n" for line in lines or ["- See CHANGELOG.md."])
-            + f"\n -- The Rove developers <rove@localhost>  {date}\n")
+            + f"\n -- {MAINTAINER}  {date}\n")
     changelog, rights = WORK / f"{name}.changelog.gz", WORK / f"{name}.copyright"
     changelog.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     rights.write_text("Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
@@ -287,7 +299,7 @@ def package(name: str, kind: str, version: str, contents: list[dict[str, object]
     at = git("log", "-1", "--format=%cI")
     config = {
         "name": name, "arch": "amd64", "platform": "linux", "version": version, "version_schema": "none",
-        "section": "net", "priority": "optional", "license": "Apache-2.0", "maintainer": "The Rove developers",
+        "section": "net", "priority": "optional", "license": "Apache-2.0", "maintainer": MAINTAINER,
         "description": DESCRIPTIONS[name], "mtime": at, "contents": contents,
         "depends": [each.format(version=version) for each in DEPENDS[name, kind]],
         "deb": {"compression": "xz"}, "rpm": {"compression": "xz", "group": "Applications/Internet"},
