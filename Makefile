@@ -42,10 +42,12 @@ packages:
 reproducible:
 	@python3 packaging/build.py --twice
 
-release: setup
+release:
+	@tools/setup packages
 	@python3 packaging/release.py
 
-test-packages: setup
+test-packages:
+	@tools/setup packages
 	@$(PYTHON) -m tests.packages
 
 bench-roam: setup
