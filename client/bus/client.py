@@ -31,8 +31,8 @@ __all__ = ["CallFailed", "RovedNotRunning", "VpnClient", "VpnEvent"]
 # polkit may ask for a password meanwhile, and Disconnect returns only when the host is clean
 PATIENT_TIMEOUT = 180.0
 MAX_WAITING_EVENTS = 10_000
-_PATIENT = frozenset({"ImportProfile", "ImportSystemProfile", "DeleteProfile", "Connect", "Disconnect", "Pause",
-                      "Rekey", "Reauthenticate"})
+_PATIENT = frozenset({"ImportProfile", "ImportSystemProfile", "ReplaceProfile", "DeleteProfile", "Connect",
+                      "Disconnect", "Pause", "Rekey", "Reauthenticate"})
 
 
 @dataclass(frozen=True)
@@ -86,6 +86,10 @@ class VpnClient:
     async def get_profile(self, name: str) -> str:
         """→ TOML."""
         return str(await self._call("GetProfile", name))
+
+    async def replace_profile(self, name: str, toml: str) -> None:
+        """Of an own profile. Refused, the old one stays."""
+        await self._call("ReplaceProfile", name, toml)
 
     async def delete_profile(self, name: str) -> None:
         await self._call("DeleteProfile", name)

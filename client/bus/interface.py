@@ -38,6 +38,8 @@ METHODS = {row.name: row for row in (
     Method("ListProfiles", "", "s", ACTION_STATUS,
            'JSON [{"name", "system", "auth", "gateway", "state"}], own and system profiles'),
     Method("GetProfile", "s", "s", ACTION_STATUS, "name → its TOML"),
+    Method("ReplaceProfile", "ss", "", ACTION_MANAGE,
+           "name, TOML: an own profile, whole or not at all; refused while it is active"),
     Method("DeleteProfile", "s", "", ACTION_MANAGE, "name; refused while it is active"),
     Method("Connect", "sd", "", ACTION_CONNECT,
            "name, timeout in s (0 = none): starts; progress comes as events. The caller's agent is asked first"),

@@ -5,6 +5,7 @@ import functools
 import logging
 import os
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -128,6 +129,8 @@ class App(QObject):
             self._window.open_log(name)
         elif command.verb == "browse":
             QDesktopServices.openUrl(QUrl(name, QUrl.ParsingMode.StrictMode))
+        elif command.verb == "edit":
+            self._edit(name)
         elif command.verb == "delete":
             self._delete(name)
         elif self._link is not None and command.verb == "pause":
@@ -369,6 +372,24 @@ class App(QObject):
         if self._link is not None:
             self._link.refresh()
         QTimer.singleShot(300, self, lambda: self._choose(name))
+
+    def _edit(self, name: str) -> None:
+        async def edit() -> None:
+            from client.gui.edit_dialog import EditDialog
+            assert self._link is not None
+            try:
+                text = await self._link.client.get_profile(name)
+            except (RoveError, OSError) as error:
+                log.info("the profile of %s was not read: %s", name, error)
+                return
+            EditDialog(name, text, self._change, self._imported, self._window).open()
+        self._open_window()
+        self._do_async(edit())
+
+    async def _change(self, name: str, compose: Callable[[Mapping[str, str]], str], files: Mapping[str, Path]) -> None:
+        from client.agent.change import change
+        assert self._link is not None
+        await change(self._link.client, name, compose, files)
 
     def _choose(self, name: str) -> None:
         if self._window is not None:

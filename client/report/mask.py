@@ -21,7 +21,7 @@ _LONG = re.compile(r"(?<![\w+/=])(?:0x)?[0-9A-Fa-f]{32,}(?!\w)|"
                    # Base64; proposals are as long, and in small letters
                    r"(?<![\w+/=-])(?=[a-z0-9+/_-]*[A-Z])[A-Za-z0-9+/_-]{40,}={0,2}(?!\w)|"
                    r"\b[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){7,}\b")
-_TOKEN_URI = re.compile(r"(?i)pkcs11:[^\s\"'”,)]*")
+_TOKEN_URI = re.compile(r"(?i)(?<![\w-])pkcs11:[^\s\"'”,)]*")
 _URL_USER = re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^/\s@]*@")
 _URL_TAIL = re.compile(r"(?i)\b(https?://[^\s/?#\"'”)]+)[/?#][^\s\"'”)]*")
 _MAIL = re.compile(r"[^\s@\"'“”‘’<>(),;:=\[\]{}]+@[^\s@\"'“”‘’<>(),;=\[\]{}]+")

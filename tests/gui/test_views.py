@@ -146,7 +146,7 @@ def test_a_failure_has_its_advice_and_a_button_that_acts():
     [note] = view.notes
     assert (note.message, note.advice, note.error) == ("Refused.", "Check.", True)
     assert note.button.command == Command("connect", "work")
-    assert [button.command.verb for button in view.buttons] == ["connect", "delete"]
+    assert [button.command.verb for button in view.buttons] == ["connect", "edit", "delete"]
 
 
 def test_an_unauthenticated_gateway_has_no_button():

@@ -132,3 +132,24 @@ def test_a_disk_that_refuses_leaves_nothing_behind(store, folder, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     assert "No space left" in refused(Cause.HOST_SETUP, store.add, ALICE, profile("new"))
     assert os.listdir(folder) == ["work.toml"]
+
+
+def test_a_profile_is_replaced_whole_or_not_at_all(store, folder):
+    new = profile("work").replace("vpn.example.org", "gw.example.org")
+    store.replace(ALICE, "work", new)
+    assert store.load(ALICE, "work").text == new
+    refused(Cause.BAD_SETTINGS, store.replace, ALICE, "work", new.replace('"psk"', '"magic"'))
+    refused(Cause.BAD_SETTINGS, store.replace, ALICE, "work", profile("other"))
+    refused(Cause.NO_SUCH_PROFILE, store.replace, ALICE, "other", profile("other"))
+    refused(Cause.NO_SUCH_PROFILE, store.replace, BOB, "work", new)
+    assert store.load(ALICE, "work").text == new
+    assert os.listdir(folder) == ["work.toml"]
+
+
+def test_a_full_disk_keeps_the_old_profile(store, folder, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+    old = store.load(ALICE, "work").text
+    monkeypatch.setattr(os, "fsync", full)
+    refused(Cause.HOST_SETUP, store.replace, ALICE, "work", profile("work") + "\n")
+    assert store.load(ALICE, "work").text == old

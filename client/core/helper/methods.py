@@ -28,6 +28,7 @@ from client.model.cause import Cause, RoveError
 from client.model.state import State, TunnelState, status_document
 
 MAX_TIMEOUT = 86400.0         # s
+IN_USE = "the profile is in use; disconnect it first"
 
 T = TypeVar("T")
 
@@ -52,7 +53,7 @@ class Methods:
     def handlers(self) -> dict[str, Handler]:
         return {
             "ImportProfile": self.import_profile, "ImportSystemProfile": self.import_system_profile,
-            "ListProfiles": self.list_profiles,
+            "ListProfiles": self.list_profiles, "ReplaceProfile": self.replace_profile,
             "GetProfile": self.get_profile, "DeleteProfile": self.delete_profile, "Connect": self.connect,
             "Disconnect": self.disconnect, "Pause": self.pause, "Rekey": self.rekey, "Status": self.status,
             "Reauthenticate": self.reauthenticate, "Subscribe": self.subscribe, "Unsubscribe": self.unsubscribe,
@@ -97,12 +98,18 @@ class Methods:
     async def get_profile(self, caller: Caller, name: str) -> str:
         return (await self._find(caller, name)).text
 
+    async def replace_profile(self, caller: Caller, name: str, text: str) -> None:
+        owner = Owner(caller.uid)
+        if self._manager.is_active(owner, name):
+            raise RoveError(Cause.ALREADY_ACTIVE, IN_USE)
+        await self._in_store(self._store.replace, owner, name, text)
+
     async def delete_profile(self, caller: Caller, name: str) -> None:
         owner = (await self._find(caller, name)).owner
         if owner == SYSTEM:
             await _need(caller, ACTION_MANAGE_SYSTEM)
         if self._manager.is_active(owner, name):
-            raise RoveError(Cause.ALREADY_ACTIVE, "the profile is in use; disconnect it first")
+            raise RoveError(Cause.ALREADY_ACTIVE, IN_USE)
         await self._in_store(self._store.delete, owner, name)
         self._pauses.remove(owner, name)
         if owner == SYSTEM:

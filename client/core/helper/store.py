@@ -53,6 +53,17 @@ class ProfileStore:
             write_file(directory, profile.name + _SUFFIX, text.encode())
         return profile
 
+    def replace(self, owner: Owner, name: str, text: str) -> None:
+        """Another text for a profile that is there; refused, the old one stays. Raises RoveError(BAD_SETTINGS,
+        NO_SUCH_PROFILE)."""
+        profile = usable_profile(text)
+        if profile.name != name:
+            raise RoveError(Cause.BAD_SETTINGS, f"name: it is {name}; import it under another name instead")
+        if not self.exists(owner, name):
+            raise RoveError(Cause.NO_SUCH_PROFILE, NOT_THERE)
+        with self._directory(owner) as directory:
+            write_file(directory, name + _SUFFIX, text.encode())
+
     def load(self, owner: Owner, name: str) -> Stored:
         """Raises RoveError(NO_SUCH_PROFILE)."""
         try:

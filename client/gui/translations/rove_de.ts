@@ -132,6 +132,30 @@
         <translation>Nicht verstanden und weggelassen:</translation>
     </message>
     <message>
+        <source>Edit {name}</source>
+        <translation>{name} bearbeiten</translation>
+    </message>
+    <message>
+        <source>Everything else in the profile stays as it is.</source>
+        <translation>Alles andere im Profil bleibt, wie es ist.</translation>
+    </message>
+    <message>
+        <source>Save</source>
+        <translation>Speichern</translation>
+    </message>
+    <message>
+        <source>Choose …</source>
+        <translation>Auswählen …</translation>
+    </message>
+    <message>
+        <source>Choose a file: {field}</source>
+        <translation>Eine Datei auswählen: {field}</translation>
+    </message>
+    <message>
+        <source>Choose a certificate or key</source>
+        <translation>Ein Zertifikat oder einen Schlüssel auswählen</translation>
+    </message>
+    <message>
         <source>The VPN service is not running.</source>
         <translation>Der VPN-Dienst läuft nicht.</translation>
     </message>
@@ -266,6 +290,10 @@
     <message>
         <source>Disconnect the other one</source>
         <translation>Die andere trennen</translation>
+    </message>
+    <message>
+        <source>Edit …</source>
+        <translation>Bearbeiten …</translation>
     </message>
     <message>
         <source>Open the page</source>
@@ -444,8 +472,96 @@
         <translation>eigenen Zertifikaten: {n}</translation>
     </message>
     <message>
+        <source>&amp;Gateway</source>
+        <translation>&amp;Gateway</translation>
+    </message>
+    <message>
+        <source>host names or addresses, with commas between them</source>
+        <translation>Rechnernamen oder Adressen, mit Kommas dazwischen</translation>
+    </message>
+    <message>
+        <source>Must &amp;prove to be</source>
+        <translation>Muss sich aus&amp;weisen als</translation>
+    </message>
+    <message>
+        <source>empty: the first of the gateway&apos;s names</source>
+        <translation>leer: der erste Name des Gateways</translation>
+    </message>
+    <message>
+        <source>&amp;Log-in</source>
+        <translation>&amp;Anmeldung</translation>
+    </message>
+    <message>
+        <source>&amp;User name</source>
+        <translation>&amp;Benutzername</translation>
+    </message>
+    <message>
+        <source>&amp;Certificate</source>
+        <translation>&amp;Zertifikat</translation>
+    </message>
+    <message>
+        <source>a file, or pkcs11:… on a smartcard</source>
+        <translation>eine Datei, oder pkcs11:… auf einer Smartcard</translation>
+    </message>
+    <message>
+        <source>&amp;Key</source>
+        <translation>&amp;Schlüssel</translation>
+    </message>
+    <message>
+        <source>where it is not in the certificate&apos;s file</source>
+        <translation>wenn er nicht in der Datei des Zertifikats ist</translation>
+    </message>
+    <message>
         <source>all traffic</source>
         <translation>aller Verkehr</translation>
+    </message>
+    <message>
+        <source>&amp;Tunnel for</source>
+        <translation>&amp;Tunnel für</translation>
+    </message>
+    <message>
+        <source>these networks</source>
+        <translation>diese Netze</translation>
+    </message>
+    <message>
+        <source>&amp;Networks</source>
+        <translation>&amp;Netze</translation>
+    </message>
+    <message>
+        <source>like 10.0.0.0/8, with commas between them</source>
+        <translation>wie 10.0.0.0/8, mit Kommas dazwischen</translation>
+    </message>
+    <message>
+        <source>&amp;DNS</source>
+        <translation>&amp;DNS</translation>
+    </message>
+    <message>
+        <source>automatic</source>
+        <translation>automatisch</translation>
+    </message>
+    <message>
+        <source>all names by the tunnel</source>
+        <translation>alle Namen durch den Tunnel</translation>
+    </message>
+    <message>
+        <source>only the tunnel&apos;s names by the tunnel</source>
+        <translation>nur Namen des Tunnels durch den Tunnel</translation>
+    </message>
+    <message>
+        <source>as without the tunnel</source>
+        <translation>wie ohne Tunnel</translation>
+    </message>
+    <message>
+        <source>Connect &amp;automatically</source>
+        <translation>Von selbst &amp;verbinden</translation>
+    </message>
+    <message>
+        <source>The profile has several tunnels ([[child]]); change them in its file.</source>
+        <translation>Das Profil hat mehrere Tunnel ([[child]]); ändern Sie sie in seiner Datei.</translation>
+    </message>
+    <message>
+        <source>The profile has a rule for certificates on smartcards; change it in its file.</source>
+        <translation>Das Profil hat eine Regel für Zertifikate auf Smartcards; ändern Sie sie in seiner Datei.</translation>
     </message>
     <message>
         <source>Must prove to be</source>

@@ -116,7 +116,7 @@ def button_text(verb: str) -> str:
     return {"connect": _("Connect again"), "disconnect": _("Disconnect"),
             "pause": _("Pause for …"), "end-pause": _("Stay disconnected"), "reauth": _("Log in again now"),
             "rekey": _("Renew keys"), "log": _("Show the log"), "import": _("Import …"), "answer": _("Answer …"),
-            "delete": _("Delete …"), "disconnect-others": _("Disconnect the other one"),
+            "edit": _("Edit …"), "delete": _("Delete …"), "disconnect-others": _("Disconnect the other one"),
             "browse": _("Open the page")}[verb]
 
 
@@ -144,6 +144,8 @@ def _buttons(known: Known, tunnel: TunnelState, row: ProfileRow) -> tuple[Button
     if tunnel.state == State.CONNECTED.value:
         buttons += [Button(button_text(verb), Command(verb, name)) for verb in ("reauth", "rekey")]
     if not is_active(tunnel) and not row.system:
+        if not row.error:
+            buttons.append(Button(button_text("edit"), Command("edit", name)))
         buttons.append(Button(button_text("delete"), Command("delete", name)))
     return tuple(buttons)
 
