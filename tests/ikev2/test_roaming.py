@@ -9,6 +9,7 @@ from client.core.ikev2 import events as ike
 from client.core.ikev2.addresses import outside
 from client.core.ikev2.constants import NotifyType
 from client.core.ikev2.payloads import Notify
+from client.core.ikev2.timers import Timer
 from client.core.ikev2.traffic_selector import TrafficSelector
 from client.model.endpoint import Endpoint
 from tests.ikev2.conftest import MakeWorld
@@ -223,6 +224,20 @@ def test_answers_to_other_requests_do_not_put_the_check_off(connected: MakeWorld
     world.forget_mapping(HERE, SEEN)
     for _ in range(6):
         world.do(lambda: world.client.rekey_child(agree(world), world.now), 4.0)
+    assert world.gateway._ctx.path.remote == SEEN
+
+
+def test_a_request_under_way_does_not_put_the_check_off(connected: MakeWorld) -> None:
+    """A gateway that waits for us says "not now" to whatever we ask, and it would give us up meanwhile."""
+    world = connected(dpd=20.0)
+    world.run(5.0)
+    world.forget_mapping(HERE, SEEN)
+    for _ in range(2):
+        due = world.client._ctx.timers.get(Timer.DPD, b"")
+        assert due is not None
+        world.run(due - world.now - 0.01)
+        world.do(lambda: world.client.rekey_child(agree(world), world.now), 0.02)
+    world.run(3.0)
     assert world.gateway._ctx.path.remote == SEEN
 
 

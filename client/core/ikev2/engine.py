@@ -704,11 +704,11 @@ class Ikev2Engine:
         if sa.window.next_request_id >= MAX_MESSAGE_ID:
             self.rekey_ike(now)
         # An answer comes to where its request came from. Behind a NAT that proves nothing of where the rest goes.
-        quiet_since = now - (max(ctx.last_addressed, ctx.roaming.looked_at) if ctx.nat and ctx.mobike
-                             and self._roaming.watches else ctx.last_heard)
+        nat = ctx.nat and ctx.mobike and self._roaming.watches
+        quiet_since = now - (max(ctx.last_addressed, ctx.roaming.looked_at) if nat else ctx.last_heard)
         if quiet_since >= ctx.liveness_interval - CLOCK_STEP:
-            if sa.window.outstanding is None and self._roaming.watches:
-                self._roaming.look(sa)
+            if self._roaming.watches and (nat or sa.window.outstanding is None):
+                self._roaming.look(sa)      # behind a NAT that is due however much else is being said
             elif sa.window.outstanding is None and not sa.window.queue:
                 ctx.enqueue(sa, Liveness())
             quiet_since = 0.0
