@@ -78,7 +78,8 @@ class EditDialog(QDialog):
     def _add(self, form: QFormLayout, one: Field) -> None:
         made = self._input(one)
         words = _(one.row.label)
-        made.setAccessibleName(words.replace("&", ""))
+        for part in _parts(made):
+            part.setAccessibleName(words.replace("&", ""))
         made.setEnabled(not one.fixed)
         self._inputs[one.key] = made
         if one.fixed:
@@ -154,7 +155,8 @@ class EditDialog(QDialog):
             shown.setText(error)
             shown.setVisible(bool(error))
             if key:
-                self._inputs[key].setAccessibleDescription(error)
+                for part in _parts(self._inputs[key]):
+                    part.setAccessibleDescription(error)
         self._ok.setEnabled(self._judged.toml is not None and self._judged.changed and self._task is None)
 
     def _browse(self, key: str) -> None:
@@ -194,3 +196,9 @@ class EditDialog(QDialog):
         self._ok.setEnabled(not busy)
         for key, made in self._inputs.items():
             made.setEnabled(not busy and key not in self._fixed)
+
+
+def _parts(made: QLineEdit | QComboBox | QCheckBox) -> list[QWidget]:
+    """What a screen reader comes to: a combo box that can be typed into has a field of its own."""
+    edit = made.lineEdit() if isinstance(made, QComboBox) else None
+    return [made, *([edit] if edit is not None else [])]

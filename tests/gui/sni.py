@@ -86,15 +86,21 @@ class Panel:
                 "Title": values["Title"].value, "Id": values["Id"].value, "Menu": values["Menu"].value,
                 "ToolTip": values["ToolTip"].value[2:], "pixmaps": [[w, h, hash(bytes(d))] for w, h, d in pixmaps]}
 
-    async def entries(self) -> list[tuple[int, dict[str, Any]]]:
+    async def entries(self, nested: bool = False) -> list[tuple[int, dict[str, Any]]]:
+        """``nested``: also those of the menus inside."""
         path = (await self.props())["Menu"]
         await self.call("AboutToShow", "i", [0], MENU, path)
         [_, layout] = await self.call("GetLayout", "iias", [0, -1, []], MENU, path)
-        return [(child.value[0], {key: value.value for key, value in child.value[1].items()}) for child in layout[2]]
+        found, waiting = [], list(layout[2])
+        while waiting:
+            number, properties, inside = waiting.pop(0).value
+            found.append((number, {key: value.value for key, value in properties.items()}))
+            waiting += inside if nested else []
+        return found
 
     async def click(self, text: str) -> bool:
         path = (await self.props())["Menu"]
-        for number, entry in await self.entries():
+        for number, entry in await self.entries(nested=True):
             if plain(entry) == text and entry.get("enabled", True):
                 await self.call("Event", "isvu", [number, "clicked", Variant("s", ""), 0], MENU, path)
                 return True

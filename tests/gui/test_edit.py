@@ -142,6 +142,7 @@ def dialog(save=None, done=None, text=PROFILE):
 def test_every_control_has_a_name_and_its_error(application):
     made = dialog()
     assert all(one.accessibleName() for one in made._inputs.values())
+    assert made._inputs["user.auth"].lineEdit().accessibleName() == "Log-in"
     assert not made._ok.isEnabled()         # there is nothing to save
     address = made._inputs["gateway.address"]
     address.clear()
