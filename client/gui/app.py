@@ -23,8 +23,9 @@ from client.gui.view.details import detail_view, uses_ppk
 from client.gui.view.entries import Command
 from client.gui.view.known import Reach
 from client.gui.view.tray_view import tray_view
-from client.model.cause import RoveError
+from client.model.cause import Cause, RoveError
 from client.model.state import ErrorState, State, TunnelState
+from client.texts import error_text
 from client.texts import translated as _
 
 if TYPE_CHECKING:
@@ -129,6 +130,8 @@ class App(QObject):
             self._window.open_log(name)
         elif command.verb == "browse":
             QDesktopServices.openUrl(QUrl(name, QUrl.ParsingMode.StrictMode))
+        elif command.verb == "trust":
+            self._decide(name)
         elif command.verb == "edit":
             self._edit(name)
         elif command.verb == "delete":
@@ -390,6 +393,31 @@ class App(QObject):
         from client.agent.change import change
         assert self._link is not None
         await change(self._link.client, name, compose, files)
+
+    def _decide(self, name: str) -> None:
+        """About a gateway that was refused: pinned is its key only where somebody says so."""
+        from client.gui.trust_dialog import TrustDialog
+        from client.gui.view.trust_view import decision
+        tunnel = self._known.tunnel(name)
+        shown = decision(tunnel, self._known.row(name).gateway) if tunnel is not None else None
+        if shown is None:
+            return
+
+        async def pin() -> None:
+            from client.importers import ImportFailed
+            from client.importers.edited import edited
+            try:
+                assert self._link is not None
+                text = await self._link.client.get_profile(name)
+                await self._change(name, lambda _copies: edited(text, shown.changes), {})
+            except RoveError as error:
+                self.trouble(name, error_text(error.cause, error.detail))
+            except (ImportFailed, OSError) as error:
+                self.trouble(name, error_text(Cause.BAD_SETTINGS, str(error)))
+            else:
+                self._imported(name)
+        self._open_window()
+        TrustDialog(shown, lambda: self._do_async(pin()), self._window).open()
 
     def _choose(self, name: str) -> None:
         if self._window is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 from hypothesis import given
 from hypothesis import strategies as st
@@ -254,3 +255,25 @@ def test_any_identity_and_auth_payload_end_in_a_named_error(id_type: int, id_dat
                                                             auth_data: bytes) -> None:
     assert refused(LEAF, id_type=id_type, id_data=id_data).cause is Cause.GATEWAY_WRONG_NAME
     assert refused(LEAF, method=method, auth_data=auth_data).cause is Cause.GATEWAY_BAD_SIGNATURE
+
+
+# --- a key that a person may pin ---
+
+
+def key_of(issued: Issued) -> str:
+    spki = issued.certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return f"it has proved to have the key sha256:{hashlib.sha256(spki).hexdigest()}"
+
+
+def test_what_lacks_trust_alone_names_its_key() -> None:
+    stranger = gateway(make_ca("Evil"))
+    assert refused(stranger).detail.endswith(key_of(stranger))
+    assert refused(stranger, trust=pinned()).detail.endswith(key_of(stranger))
+
+
+@pytest.mark.parametrize("changes", [
+    {"octets": b"others"}, {"expected": "other.lab.test", "id_data": b"other.lab.test"},
+    {"now": NOW + 4000 * DAY}], ids=["not proved", "another name", "expired"])
+def test_what_lacks_more_names_none(changes: dict[str, Any]) -> None:
+    for trust in ((ROOT.pem,), pinned()):
+        assert "it has proved" not in refused(gateway(make_ca("Evil")), trust=trust, **changes).detail

@@ -1,7 +1,7 @@
 """Does this gateway prove to be the one the profile names? The one question that roved asks of PKI."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,18 +39,37 @@ def verify_gateway(certificates: Sequence[bytes], trust: Trust | str | tuple[str
     gateway identity; ``now``: aware wall-clock time; ``method``/``auth_data``: the AUTH payload over ``octets``;
     ``sha1``: is SHA-1 allowed in method 1? (Elsewhere it never is.)
     """
-    path = trusted_path(certificates, load_trust(trust), now)
-    leaf = path[0]
-    check_identity(leaf, id_type, id_data, expected)
-    if problem := gateway_usage_problem(leaf):
-        raise RoveError(Cause.GATEWAY_KEY_USAGE, problem)
+    def proved(leaf: Certificate) -> bool:
+        check_identity(leaf, id_type, id_data, expected)
+        if problem := gateway_usage_problem(leaf):
+            raise RoveError(Cause.GATEWAY_KEY_USAGE, problem)
+        try:
+            with_sha1 = auth.verify_signature(leaf.public_key, method, auth_data, octets)
+        except auth.SignatureError as error:
+            raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, str(error)) from error
+        if with_sha1 and not sha1:
+            raise RoveError(Cause.GATEWAY_SHA1, "the AUTH payload is an RSA signature with SHA-1")
+        return with_sha1
+
     try:
-        with_sha1 = auth.verify_signature(leaf.public_key, method, auth_data, octets)
-    except auth.SignatureError as error:
-        raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, str(error)) from error
-    if with_sha1 and not sha1:
-        raise RoveError(Cause.GATEWAY_SHA1, "the AUTH payload is an RSA signature with SHA-1")
-    return Accepted(path, with_sha1)
+        path = trusted_path(certificates, load_trust(trust), now)
+    except RoveError as error:
+        if error.cause in (Cause.GATEWAY_UNTRUSTED, Cause.GATEWAY_PIN) and (key := _sound(certificates, now, proved)):
+            raise RoveError(error.cause, f"{error.detail}; it has proved to have the key {key}") from error
+        raise
+    return Accepted(path, proved(path[0]))
+
+
+def _sound(certificates: Sequence[bytes], now: datetime, proved: Callable[[Certificate], bool]) -> str:
+    """The key of a gateway that lacks nothing but trust, as gateway.pin has it: only that one may be offered to a
+    person to be pinned. Empty where there is none."""
+    try:
+        leaf, _ = _parsed(certificates)
+        check_alone(leaf, now)
+        proved(leaf)
+    except RoveError:
+        return ""
+    return f"sha256:{hashlib.sha256(leaf.spki).hexdigest()}"
 
 
 def trusted_path(certificates: Sequence[bytes], trust: Trust, now: datetime) -> tuple[Certificate, ...]:

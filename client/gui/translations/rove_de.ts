@@ -296,6 +296,10 @@
         <translation>Bearbeiten …</translation>
     </message>
     <message>
+        <source>Look at its key …</source>
+        <translation>Seinen Schlüssel ansehen …</translation>
+    </message>
+    <message>
         <source>Open the page</source>
         <translation>Seite öffnen</translation>
     </message>
@@ -1678,6 +1682,38 @@ Wer Ihr Gateway betreibt, hat Ihnen eine Datei gegeben: ein Rove-Profil (.toml) 
     <message>
         <source>paused, connects again in {time}</source>
         <translation>pausiert, verbindet wieder in {time}</translation>
+    </message>
+    <message>
+        <source>I &amp;have compared this fingerprint with that of whoever runs the gateway</source>
+        <translation>Ich habe diesen Fingerabdruck mit dem ver&amp;glichen, den der Betreiber des Gateways hat</translation>
+    </message>
+    <message>
+        <source>&amp;Pin this key</source>
+        <translation>Diesen Schlüssel &amp;festlegen</translation>
+    </message>
+    <message>
+        <source>Is this the gateway?</source>
+        <translation>Ist das das Gateway?</translation>
+    </message>
+    <message>
+        <source>Fingerprint (SHA-256): {digits}</source>
+        <translation>Fingerabdruck (SHA-256): {digits}</translation>
+    </message>
+    <message>
+        <source>Fingerprint of its key (SHA-256):</source>
+        <translation>Fingerabdruck seines Schlüssels (SHA-256):</translation>
+    </message>
+    <message>
+        <source>Ask whoever runs the gateway for it, by telephone or in person: not over this network.</source>
+        <translation>Fragen Sie den Betreiber des Gateways danach, am Telefon oder persönlich: nicht über dieses Netz.</translation>
+    </message>
+    <message>
+        <source>The gateway had another key before. That may be a new key of the gateway, or somebody who plays the gateway to get at your password and traffic.</source>
+        <translation>Das Gateway hatte bisher einen anderen Schlüssel. Das kann ein neuer Schlüssel des Gateways sein, oder jemand, der sich als das Gateway ausgibt, um an Ihr Passwort und Ihren Verkehr zu kommen.</translation>
+    </message>
+    <message>
+        <source>No authority that the profile trusts vouches for this gateway. Once its key is pinned, that key alone counts, and authorities no more.</source>
+        <translation>Keine Zertifizierungsstelle, der das Profil vertraut, bürgt für dieses Gateway. Ist sein Schlüssel festgelegt, zählt nur noch dieser Schlüssel, und keine Stelle mehr.</translation>
     </message>
 </context>
 </TS>

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from client.gui.view import pause_view, retold
+from client.gui.view import pause_view, retold, trust_view
 from client.gui.view.documents import ProfileRow, is_active
 from client.gui.view.entries import Command
 from client.gui.view.known import Known, is_protected
@@ -116,7 +116,8 @@ def button_text(verb: str) -> str:
     return {"connect": _("Connect again"), "disconnect": _("Disconnect"),
             "pause": _("Pause for …"), "end-pause": _("Stay disconnected"), "reauth": _("Log in again now"),
             "rekey": _("Renew keys"), "log": _("Show the log"), "import": _("Import …"), "answer": _("Answer …"),
-            "edit": _("Edit …"), "delete": _("Delete …"), "disconnect-others": _("Disconnect the other one"),
+            "edit": _("Edit …"), "trust": _("Look at its key …"), "delete": _("Delete …"),
+            "disconnect-others": _("Disconnect the other one"),
             "browse": _("Open the page")}[verb]
 
 
@@ -159,7 +160,10 @@ def _notes(known: Known, tunnel: TunnelState, row: ProfileRow) -> tuple[Note, ..
         error = tunnel.last_error
         message, advice = retold.error(error.code, error.message, error.advice)
         ended = tunnel.state == State.FAILED.value
-        notes.append(Note(message, advice, _remedy(known, error.code, tunnel) if ended else None, error=ended))
+        button = _remedy(known, error.code, tunnel)
+        if trust_view.offered_key(error) and not row.system:
+            button = Button(button_text("trust"), Command("trust", tunnel.name))
+        notes.append(Note(message, advice, button if ended else None, error=ended))
     for finding in tunnel.findings:
         code = finding.get("code", "")
         message = finding.get("message", "")
