@@ -12,15 +12,17 @@ from pathlib import Path
 
 PACKAGES = ("rove-vpn", "cryptography", "dbus-fast", "python-pkcs11", "keyring", "PySide6-Essentials", "qasync")
 ENVIRONMENT = ("XDG_CURRENT_DESKTOP", "XDG_SESSION_TYPE", "LANG")
+LABELS = ("Python", "system", "kernel", "resolv.conf")
+# Words in the full name of an account that is nobody's
+GENERIC = frozenset({"user", "admin", "administrator", "account", "guest", "live", "test", "default", "the"})
 RESOLV_CONF = Path("/etc/resolv.conf")
 OS_RELEASE = Path("/etc/os-release")
 
 
 def system_facts(environment: Mapping[str, str] = os.environ) -> list[tuple[str, str]]:
     rows = [(name, _version(name)) for name in PACKAGES]
-    rows += [("Python", platform.python_version()), ("system", _os_release()),
-             ("kernel", f"{platform.system()} {platform.release()} {platform.machine()}"),
-             ("resolv.conf", _resolver())]
+    rows += zip(LABELS, (platform.python_version(), _os_release(),
+                         f"{platform.system()} {platform.release()} {platform.machine()}", _resolver()), strict=True)
     rows += [(name, environment.get(name, "")) for name in ENVIRONMENT]
     return [(name, value) for name, value in rows if value]
 
@@ -31,7 +33,8 @@ def names_here() -> list[tuple[str, str]]:
     with contextlib.suppress(KeyError):
         entry = pwd.getpwuid(os.getuid())
         full = entry.pw_gecos.split(",")[0]
-        names += [(entry.pw_name, "login"), (full, "person"), *((part, "person") for part in full.split())]
+        names += [(entry.pw_name, "login"), (full, "person"), *((part, "person") for part in full.split()
+                                                             if part.casefold() not in GENERIC)]
     with contextlib.suppress(OSError, KeyError):        # KeyError before Python 3.13
         names.append((getpass.getuser(), "login"))
     host = socket.gethostname()

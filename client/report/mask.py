@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 
+SECRET = "(secret)"     # noqa: S105 - what stands in a secret's place
 SHORTEST = 3        # characters: a shorter name would be found in every other word
 
 # A secret by the word before it: to the end of the line, as it may have spaces, or its quotes: password=…, PIN "…"
@@ -53,7 +54,7 @@ class Mask:
     def __call__(self, text: str) -> str:
         text = _PEM.sub("(PEM)", text)
         text = _TOKEN_URI.sub("pkcs11:(masked)", text)
-        text = _NAMED.sub(r"\1 (secret)", text)
+        text = _NAMED.sub(rf"\1 {SECRET}", text)
         if self._names is not None:
             text = self._names.sub(self._name, text)
         text = _QUOTED.sub("“…”", text)
@@ -67,6 +68,11 @@ class Mask:
         text = _V6.sub(self._address, text)
         text = _V4.sub(self._address, text)
         return _LONG.sub("(long value)", text)
+
+    @staticmethod
+    def is_secret(key: str) -> bool:
+        """Would a value that comes after this be one?"""
+        return _NAMED.search(f"{key}: x") is not None
 
     def mark(self, kind: str, value: str) -> str:
         """``kind-N``, the same for the same value."""

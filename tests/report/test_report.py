@@ -68,7 +68,7 @@ LOG = (
 
 @pytest.fixture
 def report():
-    names = (("bilbo", "login"), ("Alice Doe", "person"), ("Alice", "person"), ("Doe", "person"),
+    names = (("bilbo", "login"), ("Alice Doe", "person"), ("Alice", "person"), ("User", "person"), ("Doe", "person"),
              ("mylaptop.home.example", "host"), ("mylaptop", "host"))
     log = tuple({"time": "2026-05-04T11:59:00.000Z", "connection": "MyEmployer", "level": "info", "text": text}
                 for text in LOG)
@@ -93,6 +93,14 @@ def test_what_helps_is_in_it(report):
                  "aes256gcm16-prfsha384-ecp384-ke1_mlkem768 agreed", "at 12:34:56", "203.0.113.5:4500",
                  "2026-05-04T11:59:00.000Z  profile-1  info", "user names", "0123456789abcdef", "https://portal.example/…"):
         assert told in report, told
+
+
+def test_our_own_words_stay_whatever_the_user_is_called():
+    names = tuple((name, "person") for name in ("User", "State", "names", "Python", "Auth", "Gateway", "kernel"))
+    text = report_text(Material((("Python", "3.13"),), names, {"MyEmployer": PROFILE}, STATUS), NOW)
+    for told in ("Masked: user names", "Python: 3.13", "user.auth:", "gateway.address:", "state: connected"):
+        assert told in text
+    assert "later.password (secret)" in text
 
 
 def test_the_same_value_has_the_same_mark(report):
