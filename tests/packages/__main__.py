@@ -2,9 +2,10 @@
 
     python -m tests.packages [--deb dist/rove_….deb] [--suites bookworm trixie]
 
-Installs, connects as an unprivileged user of the active session, passes traffic and names, measures, upgrades while
-connected, goes back, purges, and compares the machine with what it was. Root; some minutes, and the network for
-Debian's packages the first time.
+Their sizes first, and that the tray of the rove-gui beside it starts. Then, on each machine: installs, connects as an
+unprivileged user of the active session, passes traffic and names, measures, upgrades while connected, goes back,
+purges, and compares the machine with what it was. Root; some minutes, and the network for Debian's packages the first
+time.
 """
 
 import argparse
@@ -21,11 +22,13 @@ from tests.lab.lab import Lab
 from tests.lab.shell import LabError
 from tests.packages.machine import Machine, image
 from tests.packages.snapshot import difference, take
+from tests.packages.tray import starts
 
 ROOT = Path(__file__).parents[2]
 IMAGES = ROOT / "build/images"
 NAME = "certec"         # a certificate whose key has no passphrase: nobody is asked for anything
 EXPOSURE, PSS, COLD = 2.5, 45.0, 0.35
+MOST, MOST_GUI = 25.0, 60.0     # MB
 
 
 def main() -> int:
@@ -34,7 +37,7 @@ def main() -> int:
     parser.add_argument("--suites", nargs="+", default=["bookworm", "trixie"])
     options = parser.parse_args()
     deb = options.deb or built()
-    met = True
+    met = packed(deb)
     with tempfile.TemporaryDirectory(prefix="rove-packages-") as folder:
         newer = bumped(deb, Path(folder))
         for suite in options.suites:
@@ -54,6 +57,20 @@ def main() -> int:
 def built() -> Path:
     subprocess.run([sys.executable, str(ROOT / "packaging/build.py")], check=True)
     return max((ROOT / "dist").glob("rove_[0-9]*.deb"), key=lambda path: path.stat().st_mtime)
+
+
+def packed(deb: Path) -> bool:
+    """Sizes; and the tray, where its package is."""
+    helper = deb.stat().st_size / 1e6
+    met = helper <= MOST
+    print(f"  {'✓' if met else '✗'} rove ≤ {MOST} MB: {helper:.1f} MB")
+    for gui in deb.parent.glob(f"rove-gui_{deb.name.removeprefix('rove_')}"):
+        both = helper + gui.stat().st_size / 1e6
+        fine, detail = starts(deb, gui)
+        print(f"  {'✓' if both <= MOST_GUI else '✗'} with rove-gui ≤ {MOST_GUI} MB: {both:.1f} MB\n"
+              f"  {'✓' if fine else '✗'} rove-tray starts offscreen with its own Qt, and ends: {detail}", flush=True)
+        met = met and both <= MOST_GUI and fine
+    return met
 
 
 def bumped(deb: Path, folder: Path) -> Path:
@@ -114,8 +131,9 @@ class Scenario:
     def _installed(self) -> None:
         machine = self._machine
         machine.run("dpkg", "-i", "/root/rove.deb")
-        self._say("installed", machine.run("systemctl", "is-active", "roved", check=False).strip() == "active",
-                  machine.run("rove", "--version").strip())
+        said = machine.run("rove", "--version").strip()        # and nothing else, on stderr neither
+        active = machine.run("systemctl", "is-active", "roved", check=False).strip() == "active"
+        self._say("installed", active and bool(re.fullmatch(r"rove \S+", said)), said)
 
     def _connected(self) -> None:
         machine = self._machine
@@ -145,12 +163,13 @@ class Scenario:
         self._say(f"roved's PSS, connected ≤ {PSS} MB", 0 < own <= PSS,
                   ", ".join(f"{name} {size:.1f} MB" for name, size in pss.items()))
         times, bare = [], []
+        bare_python = str(Path(sys.base_prefix) / "bin/python3")        # without what .venv loads at every start
         for _ in range(5):
             began = time.monotonic()
             machine.run("rove", "status")
             times.append(time.monotonic() - began)
             began = time.monotonic()
-            subprocess.run([sys.executable, "-S", "-c", "pass"], check=True)
+            subprocess.run([bare_python, "-c", "pass"], check=True)
             bare.append(time.monotonic() - began)
         best = sorted(times)[len(times) // 2]
         self._say(f"rove status ≤ {COLD} s", best <= COLD,
@@ -169,7 +188,7 @@ class Scenario:
         machine = self._machine
         machine.login("bob")
         said = machine.user("rove", "status", "work", name="bob", check=False)
-        self._say("another user does not even see it", "no profile" in said, " ".join(said.split())[:120])
+        self._say("another user does not even see it", "no such profile" in said, " ".join(said.split())[:120])
         machine.run("cp", "/home/alice/work.toml", "/home/bob/work.toml")
         said = machine.user("rove", "import", "/home/bob/work.toml", name="bob", session=False, check=False)
         self._say("a remote session needs an administrator", "You may not do that" in said,
