@@ -20,6 +20,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import textwrap
 import zipfile
 from pathlib import Path
 
@@ -242,7 +243,7 @@ def split(tree: Path, version: str) -> dict[str, list[dict[str, object]]]:
                                    **({"type": "config"} if where.startswith("/etc/") else {})})
     for name, links in LINKS.items():
         for link in links if name in contents else ():
-            contents[name].append({"src": "/usr/lib/rove/rove", "dst": f"/usr/bin/{link}", "type": "symlink"})
+            contents[name].append({"src": "../lib/rove/rove", "dst": f"/usr/bin/{link}", "type": "symlink"})
     for page in sorted((HERE / "man").iterdir()):
         section = page.suffix[1:]
         name = "rove-gui" if page.name.startswith("rove-tray") else "rove"
@@ -260,15 +261,16 @@ def split(tree: Path, version: str) -> dict[str, list[dict[str, object]]]:
 
 def papers(name: str, version: str) -> list[Path]:
     """copyright, changelog.gz in Debian's form: of CHANGELOG.md the newest section."""
-    lines = [line for line in newest().splitlines() if line.startswith("- ")]
+    entries = [" ".join(entry.split()) for entry in re.split(r"^- ", newest(), flags=re.MULTILINE)[1:]]
     date = git("log", "-1", "--format=%cD")
     text = (f"{name} ({version}) unstable; urgency=medium\n\n"
-            + "".join(f"  * {line[2:]}\n" for line in lines or ["- See CHANGELOG.md."])
+            + "".join(textwrap.fill(entry, 78, initial_indent="  * ", subsequent_indent="    ") + "\n"
+                      for entry in entries or ["See CHANGELOG.md."])
             + f"\n -- {MAINTAINER}  {date}\n")
     changelog, rights = WORK / f"{name}.changelog.gz", WORK / f"{name}.copyright"
     changelog.write_bytes(gzip.compress(text.encode(), 9, mtime=0))
     rights.write_text("Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
-                      "Upstream-Name: Rove\n\nFiles: *\nCopyright: The Rove developers\nLicense: Apache-2.0\n"
+                      "Upstream-Name: Rove\n\nFiles: *\nCopyright: 2026 The Rove developers\nLicense: Apache-2.0\n"
                       " On Debian systems the full text is in /usr/share/common-licenses/Apache-2.0.\n"
                       " The licences of what is bundled are in /usr/lib/rove/licenses.\n")
     return [changelog, rights]
@@ -289,8 +291,10 @@ DESCRIPTIONS = {
 DEPENDS = {
     ("rove", "deb"): ["libc6 (>= 2.35)", "nftables", "dbus", "polkitd | policykit-1"],
     ("rove", "rpm"): ["glibc >= 2.35", "nftables", "dbus", "polkit"],
-    ("rove-gui", "deb"): ["rove (= {version})", "libegl1", "libxkbcommon0", "libxcb-cursor0", "libfontconfig1"],
-    ("rove-gui", "rpm"): ["rove = {version}", "libglvnd-egl", "libxkbcommon", "xcb-util-cursor", "fontconfig"],
+    ("rove-gui", "deb"): ["rove (= {version})", "libc6 (>= 2.35)", "libegl1", "libxkbcommon0", "libxcb-cursor0",
+                          "libfontconfig1"],
+    ("rove-gui", "rpm"): ["rove = {version}", "glibc >= 2.35", "libglvnd-egl", "libxkbcommon",
+                          "xcb-util-cursor", "fontconfig"],
 }
 
 
