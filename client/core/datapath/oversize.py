@@ -8,6 +8,8 @@ the sender is this host and could not be told of less.
 import struct
 from ipaddress import IPv4Address, IPv6Address
 
+from client.core.datapath.inner import parse_inner
+
 IPV6_MIN_MTU = 1280
 
 _DF, _MF, _OFFSET = 0x4000, 0x2000, 0x1FFF
@@ -107,7 +109,8 @@ def _pieces6(packet: bytes, limit: int, identification: int) -> list[bytes]:
         if flags > 0xFFFF:
             return []
         made.append(bytes(head) + struct.pack(">BxHI", kind, flags, identification) + body)
-    return made
+    # One extension header more may be one too many: what we would not read ourselves is not sent.
+    return made if parse_inner(made[0]) is not None else []
 
 
 def _answer4(packet: bytes, limit: int) -> bytes:
