@@ -8,7 +8,7 @@ from client.model.profile import KEYS
 from client.model.state import rfc3339
 from client.report.collect import Material
 from client.report.facts import ENVIRONMENT, LABELS, PACKAGES
-from client.report.mask import SECRET, Mask
+from client.report.mask import WITHHELD, Mask
 from client.report.profile import gateway_addresses, networks, profile_names, told_profile
 from client.texts import plain
 
@@ -63,7 +63,7 @@ def _section(title: str, rows: Iterable[tuple[str, str]], mask: Mask) -> str:
 def _row(key: str, value: str, mask: Mask) -> str:
     """Our own keys stay, whoever is called “User”. A key may say that its value is a secret."""
     if key in _OURS or key.split(".")[0].split("[")[0] in STATUS:
-        return f"{key}: {SECRET if mask.is_secret(key) else mask(value)}"
+        return f"{key}: {WITHHELD if mask.is_secret(key) else mask(value)}"
     return mask(f"{plain(key)}: {value}")
 
 

