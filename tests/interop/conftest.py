@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.gui.display import Display
 from tests.lab import requirements
+from tests.lab.accounts import ACCOUNTS
 from tests.lab.host import REPOSITORY
 from tests.lab.lab import Lab
 from tests.lab.pool import Pool
@@ -85,3 +87,15 @@ def roved(lab: Lab) -> Roved:
     """A running roved that has never seen a profile."""
     lab.roved.start(fresh=True)
     return lab.roved
+
+
+@pytest.fixture
+def display(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Display]:
+    """A desktop session of the lab's user beside a roved that has never seen a profile; its pictures are kept."""
+    lab.roved.start(fresh=True)
+    account = ACCOUNTS["rovetest1"]
+
+    def enter(*argv: str) -> list[str]:
+        return lab.host.enter(*argv, account=account)
+    with Display(REPOSITORY / ".lab/pictures" / request.node.name, enter, lab.host.environment(account)) as opened:
+        yield opened

@@ -6,10 +6,8 @@ Pictures stay in .lab/pictures: look at them.
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import pytest
 
 from client.gui.prompts import GRACE
 from tests.gui.display import Display
@@ -28,17 +26,6 @@ from tests.soak.smartcard import new_card
 
 USER = ACCOUNTS["rovetest1"]
 REFUSALS = ("This session may look, but not connect", "You may not use the VPN service here")
-PICTURES = Path(__file__).parents[2] / ".lab/pictures"
-
-
-@pytest.fixture
-def display(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Display]:
-    lab.roved.start(fresh=True)
-
-    def enter(*argv: str) -> list[str]:
-        return lab.host.enter(*argv, account=USER)
-    with Display(PICTURES / request.node.name, enter, lab.host.environment(USER)) as opened:
-        yield opened
 
 
 def there(panel: Panel, text: str) -> Callable[[], bool]:

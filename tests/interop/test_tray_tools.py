@@ -1,29 +1,16 @@
 """Pause, editor and report by the real window and panel, against a real roved."""
 
 import time
-from collections.abc import Iterator
-
-import pytest
 
 from client.gui.prompts import GRACE
 from tests.gui.display import Display
 from tests.gui.session import Panel, mute, press, read_aloud
 from tests.interop.rovetest import imported, status
-from tests.interop.test_tray import PICTURES, USER, there
+from tests.interop.test_tray import USER, there
 from tests.lab.gateways import PASSWORD
 from tests.lab.lab import Lab
 from tests.lab.measure import wait_until
 from tests.lab.shell import run
-
-
-@pytest.fixture
-def display(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Display]:
-    lab.roved.start(fresh=True)
-
-    def enter(*argv: str) -> list[str]:
-        return lab.host.enter(*argv, account=USER)
-    with Display(PICTURES / request.node.name, enter, lab.host.environment(USER)) as opened:
-        yield opened
 
 
 def test_paused_by_the_panel_changed_by_the_window_and_reported(lab: Lab, display: Display) -> None:
