@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from client.core.ikev2.ways import FIRST_RETURN
 from tests.interop.rovetest import connected, state, status
 from tests.interop.test_reauth import with_agent
 from tests.lab import measure, plan
@@ -38,7 +39,8 @@ def test_the_other_uplink_takes_over(lab: Lab, way: str, limit: float) -> None:
     assert shown["last_error"] is None
     lab.link("wifi", "up")
     if way == "carrier":
-        measure.wait_until(lambda: status(lab, NAME)["path"]["interface"] == "wifi0", "it is back on Wi-Fi", 10)
+        measure.wait_until(lambda: status(lab, NAME)["path"]["interface"] == "wifi0", "it is back on Wi-Fi",
+                           2 * FIRST_RETURN)
         assert lab.ping("client", plan.CORP_HOST)
 
 
