@@ -15,7 +15,7 @@ from tests.ikev2.conftest import GATEWAY, MakeWorld
 from tests.ikev2.crossing import HIGH, LOW, Crossing
 from tests.ikev2.dialogue import CHILD, Said, listen, requests
 from tests.ikev2.test_established import agree
-from tests.sim.world import Faults
+from tests.sim.world import LTE, WIFI, Faults
 
 BOTH = ("client", "gateway")
 FOLLOW_UP = ExchangeType.IKE_FOLLOWUP_KE
@@ -130,6 +130,20 @@ def test_the_gateway_deletes_the_child_between_the_key_exchanges(connected: Make
         crossing.gateway_deletes_child()
     crossing.rest(120.0)
     assert agree(crossing.world) != crossing.child.spi_in
+
+
+def test_all_else_goes_on_between_the_gateways_key_exchanges(connected: MakeWorld) -> None:
+    """← { N(REKEY_SA) … } → { … N(ADDITIONAL_KEY_EXCHANGE) } × and a rekeying of ours waits for the rest of it;
+    what is no key exchange does not, although it is behind"""
+    crossing = crossing_of(connected)
+    crossing.rekey_child("gateway")
+    crossing.arrives("gateway")
+    crossing.is_lost("client")
+    crossing.rekey_ike("client")
+    assert crossing.on_the_way("client") == []
+    world = crossing.world
+    world.do(lambda: world.client.set_paths([WIFI, LTE], world.now), 5.0)       # it is told of another address
+    assert set(crossing.on_the_way("client")) == {("INFORMATIONAL", False)}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -8,6 +8,7 @@ import pytest
 from client.core.ikev2 import events as ike
 from client.core.ikev2.addresses import outside
 from client.core.ikev2.constants import NotifyType
+from client.core.ikev2.mobike import NatLiveness
 from client.core.ikev2.payloads import Notify
 from client.core.ikev2.timers import Timer
 from client.core.ikev2.traffic_selector import TrafficSelector
@@ -239,6 +240,19 @@ def test_a_request_under_way_does_not_put_the_check_off(connected: MakeWorld) ->
         world.do(lambda: world.client.rekey_child(agree(world), world.now), 0.02)
     world.run(3.0)
     assert world.gateway._ctx.path.remote == SEEN
+
+
+def test_a_look_at_another_way_is_no_look_at_this_one(connected: MakeWorld) -> None:
+    """The check of a way that was silent waits behind a request; the one that is due on the present way comes first."""
+    world = two_ways(connected())
+    ctx, sa = world.client._ctx, world.client._ctx.current()
+    assert sa is not None
+    world.silent = {HERE, THERE}
+    world.do(lambda: world.client.rekey_child(agree(world), world.now), 0.0)
+    ctx.enqueue(sa, NatLiveness(ctx, sa, LTE))
+    for _ in range(2):
+        ctx.roaming.look(sa)
+    assert [task.path for task in sa.window.queue if isinstance(task, NatLiveness)] == [None, LTE]
 
 
 def test_a_mapping_that_changes_while_the_ike_sa_is_rekeyed_is_noticed(connected: MakeWorld) -> None:

@@ -515,11 +515,14 @@ class Ikev2Engine:
         """Starts what waits, wherever a window is free."""
         for sa in list(self._ctx.sas.values()):
             window = sa.window
-            while window.queue and window.outstanding is None and not self._ctx.finished \
+            while window.outstanding is None and not self._ctx.finished \
                     and self._ctx.timers.get(Timer.QUEUE, sa.own_spi) is None:
-                if sa.follow_up is not None and window.queue[0].exchange == ExchangeType.CREATE_CHILD_SA:
-                    break       # the gateway's own key exchanges come first
-                task = window.queue.popleft()
+                # The gateway's own key exchanges come before new ones of ours, but not before all else.
+                task = next((one for one in window.queue
+                             if sa.follow_up is None or one.exchange != ExchangeType.CREATE_CHILD_SA), None)
+                if task is None:
+                    break
+                window.queue.remove(task)
                 payloads = task.build_request(now)
                 if payloads is not None:
                     probe = task if isinstance(task, MtuProbe) else None

@@ -130,7 +130,8 @@ class Roaming:
     def look(self, sa: IkeSa, *, suspicious: bool = False) -> None:
         """Before what waits: that may wait for something which the gateway sends to where we are no more."""
         under_way = [sa.window.outstanding.task] if sa.window.outstanding is not None else []
-        if not any(isinstance(task, NatLiveness | UpdateAddresses) for task in (*under_way, *sa.window.queue)):
+        if not any(isinstance(task, UpdateAddresses) or (isinstance(task, NatLiveness) and task.path is None)
+                   for task in (*under_way, *sa.window.queue)):
             self._ctx.enqueue(sa, NatLiveness(self._ctx, sa, suspicious=suspicious), front=True)
 
     def may_doubt(self, now: float) -> bool:
