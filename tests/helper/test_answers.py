@@ -73,6 +73,39 @@ def test_a_gateway_that_is_refused_anyway_is_not_asked_about() -> None:
         Cause.GATEWAY_UNTRUSTED)
 
 
+class SharedKey:
+    """The agent's part for a shared key: what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    async def psk_auth(self, prf: str, octets: bytes) -> bytes:
+        self.asked.append(octets)
+        return auth.psk_auth(prf, b"secret", octets)
+
+
+@pytest.mark.parametrize(("octets", "key", "cause", "asked"), [
+    (b"theirs", b"secret", None, [b"theirs"]), (b"theirs", b"other", Cause.GATEWAY_BAD_SIGNATURE, [b"theirs"]),
+    (b"another identity", b"secret", None, [b"theirs", b"another identity"])])
+def test_the_agent_is_asked_for_the_gateways_auth_beforehand(octets: bytes, key: bytes, cause: Cause | None,
+                                                             asked: list[bytes]) -> None:
+    profile = profile_from_dict({"name": "work", "gateway": {"address": "gw.test"},
+                                 "user": {"auth": "psk", "identity": "alice"}})
+    agent, engine = SharedKey(), Nothing()
+
+    async def log_in() -> None:
+        answers = Answers(profile, agent, lambda _: None, None)  # type: ignore[arg-type]  # no certificate is judged
+        await answers.sign(ike.SignatureNeeded(1, b"request", b"nonce", b"id", b"", "psk", "prfsha256", b"theirs"))
+        await asyncio.sleep(0)      # IKE_AUTH travels
+        proof = auth.psk_auth("prfsha256", key, octets)
+        answer = await answers.judge(ike.PeerAuth(2, 2, proof, octets, "prfsha256", 2, b"gw.test", ()))
+        answer(engine, 0.0)  # type: ignore[arg-type]  # as above
+        answers.forget()
+
+    asyncio.run(log_in())
+    assert (engine.verdict.cause, agent.asked[1:]) == (cause, asked)
+
+
 # --- what the engine is told ---
 
 def config(gateway: dict[str, Any], certificates: tuple[bytes, ...] = (), auth_method: str = "certificate"

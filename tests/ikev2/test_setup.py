@@ -41,6 +41,7 @@ def test_four_messages_make_both_sas(make_world: MakeWorld) -> None:
     assert (child.spi_in, child.spi_out) == (theirs.spi_out, theirs.spi_in)
     assert (child.keys.encr_out, child.keys.encr_in) == (theirs.keys.encr_in, theirs.keys.encr_out)
     assert child.keys.encr_out != child.keys.encr_in
+    assert world.of(ike.SignatureNeeded)[0].peer_octets == world.of(ike.PeerAuth)[0].octets      # foreseen
 
 
 def test_ike_auth_moves_to_the_nat_ports(make_world: MakeWorld) -> None:

@@ -208,7 +208,7 @@ class AgentSession:
                     sender = waiting.pop(0)
                     self._asked.add(sender)     # from here ``cancel`` reaches it, also while it prompts
                     task = asyncio.ensure_future(self._ask_one(sender, reason, end))
-                    task.add_done_callback(_looked_at)
+                    task.add_done_callback(looked_at)
                     asked[task] = sender
                 done, _ = await asyncio.wait(asked, timeout=patience if waiting else None,
                                              return_when=asyncio.FIRST_COMPLETED)
@@ -296,8 +296,8 @@ class AgentSession:
         return await self._registry.call(self._bound, method, [self._profile, *arguments], patience)
 
 
-def _looked_at(task: asyncio.Task[Prepared]) -> None:
-    """Of two that answer in the same moment one counts; asyncio complains of errors that nobody has seen."""
+def looked_at(task: asyncio.Task[Any]) -> None:
+    """Its answer may not be needed, and its error then neither; asyncio complains of those that nobody has seen."""
     if not task.cancelled():
         task.exception()
 

@@ -1,10 +1,11 @@
 """The engine's questions about keys, secrets and certificates, answered: by the agent, or by the certificate store."""
 
+import asyncio
 import hmac
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from client.core.helper.agents import AgentSession
+from client.core.helper.agents import AgentSession, looked_at
 from client.core.helper.settings import trusted
 from client.core.helper.status_check import StatusCheck
 from client.core.helper.tunnel import FINDINGS
@@ -30,6 +31,7 @@ class Answers:
         self.path: tuple[Certificate, ...] = ()     # of the gateway that was accepted last; none by a shared key
         self._agent = agent
         self._found = found
+        self._foreseen: dict[bytes, asyncio.Task[bytes]] = {}   # by what a gateway with the shared key signs
 
     async def judge(self, event: ike.PeerAuth) -> Answer:
         verdict = ike.PeerVerdict()
@@ -55,7 +57,8 @@ class Answers:
     async def _judge_psk(self, event: ike.PeerAuth) -> None:
         if event.method != AuthMethod.SHARED_KEY:
             raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, "the gateway does not use the shared key")
-        expected = await self._agent.psk_auth(event.prf, event.octets)
+        foreseen = self._foreseen.pop(event.octets, None)
+        expected = await (foreseen or self._agent.psk_auth(event.prf, event.octets))
         if not hmac.compare_digest(expected, event.auth_data):
             raise RoveError(Cause.GATEWAY_BAD_SIGNATURE, "the gateway does not know the shared key")
 
@@ -63,10 +66,25 @@ class Answers:
         if event.algorithm == "psk":
             octets = event.ike_sa_init + event.nonce_r + event.maced_id + event.int_auth
             signature = await self._agent.psk_auth(event.prf, octets)
+            if event.peer_octets:
+                self._foresee(event)
         else:
             signature = await self._agent.sign_ike_auth(
                 event.ike_sa_init, event.nonce_r, event.maced_id, event.int_auth, event.algorithm)
         return lambda engine, now: engine.provide_signature(event.request_id, signature, now)
+
+    def _foresee(self, event: ike.SignatureNeeded) -> None:
+        """The agent is asked while IKE_AUTH travels: its round trip is no part of connecting."""
+        self.forget()
+        task = asyncio.ensure_future(self._agent.psk_auth(event.prf, event.peer_octets))
+        task.add_done_callback(looked_at)
+        self._foreseen = {event.peer_octets: task}
+
+    def forget(self) -> None:
+        """The attempt is over."""
+        for task in self._foreseen.values():
+            task.cancel()
+        self._foreseen = {}
 
     async def eap(self, event: ike.EapReceived) -> Answer:
         answer = await self._agent.eap(event.packet, EAP_TIMEOUT)

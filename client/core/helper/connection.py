@@ -421,6 +421,7 @@ class Connection:
             self._engine = None
             self._climb.end()
             self._sizing.end()
+            self._answers.forget()
             self._forget_children()
             if self._timer is not None:
                 self._timer.cancel()

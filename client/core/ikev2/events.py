@@ -160,7 +160,8 @@ class PeerAuth(Event):
 class SignatureNeeded(Event):
     """Sign ``ike_sa_init | nonce_r | maced_id | int_auth`` by ``algorithm`` (``auth.SIGNATURES`` key, or ``psk``).
 
-    For ``psk`` the reply is ``prf(prf(PSK, "Key Pad for IKEv2"), octets)`` with ``prf`` named.
+    For ``psk`` the reply is ``prf(prf(PSK, "Key Pad for IKEv2"), octets)`` with ``prf`` named; ``peer_octets`` are then
+    the octets of the ``PeerAuth`` to come, should the gateway be who it was asked to be.
     """
 
     request_id: int
@@ -170,6 +171,7 @@ class SignatureNeeded(Event):
     int_auth: bytes
     algorithm: str
     prf: str
+    peer_octets: bytes = b""
 
 
 @dataclass(frozen=True)

@@ -136,9 +136,11 @@ class IkeAuth:
                 ctx.fail(Cause.NO_COMMON_PROPOSAL, "no signature algorithm that the key can make and the gateway takes")
                 return
         self._algorithm = str(algorithm)
+        foreseen = ctx.config.remote_id if algorithm == "psk" and self._gateway_owes else None
         ctx.emit(SignatureNeeded(
             ctx.ask(self._signed), self._init.request, self._init.nonce_r, self._proof.own_maced_id(self._id_i),
-            self._proof.int_auth, self._algorithm, self._proof.prf))
+            self._proof.int_auth, self._algorithm, self._proof.prf,
+            self._proof.peer_octets(IDr(*foreseen)) if foreseen is not None else b""))
 
     def _signed(self, signature: bytes, now: float) -> None:
         if self._algorithm == "psk":
