@@ -13,7 +13,7 @@ help:
 # make reproducible  the packages twice, in other folders: are they the same octet by octet?
 # make release  lint, tests, checks, packages, checksums and notes, below dist/VERSION
 # make test-packages  the .deb on fresh Debian 12 and 13 with systemd (root, mmdebstrap, systemd-container)
-# make bench-roam  the table of roaming beside strongSwan's (root, a quarter of an hour)
+# make bench-roam  the table of roaming beside strongSwan's (root, half an hour)
 # make bench  figures beside strongSwan's, as ratios (root, minutes)
 
 setup:

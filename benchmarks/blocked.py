@@ -1,11 +1,9 @@
 """Hotel networks: all UDP blocked. Start to connected by TCP, and from unblocking until UDP carries the IKE_SA again.
 
-strongSwan has no TCP, so its column is a dash; the gateway is the scripted responder with a data path of ours. Also by
-itself: ``python -m benchmarks.blocked [runs]``.
+strongSwan has no TCP, so its column is a dash; the gateway is the scripted responder with a data path of ours.
 """
 
 import re
-import sys
 import time
 from statistics import median
 
@@ -56,7 +54,3 @@ def run(runs: int) -> bool:
     print(f"  {'':<28} pings every 10 ms meanwhile: longest gap {max(gaps) * 1000:.0f} ms"
           f"{'' if kept else '; TCP or the IKE_SA was lost'}", flush=True)
     return kept and median(connects) <= TO_CONNECT and median(returns) <= TO_RETURN
-
-
-if __name__ == "__main__":
-    sys.exit(0 if run(int(sys.argv[1]) if len(sys.argv) > 1 else 5) else 1)

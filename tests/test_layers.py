@@ -93,6 +93,7 @@ NOT_IN_A_VIEW = ("PySide6", "qasync", "asyncio", "dbus_fast", "time", "os")
 # library → the layers that may use it, and why only those
 LIBRARIES = {
     "dbus_fast": (("bus", "agent", "cli", "gui", "core.helper", "core.platform"), "the core is below the bus"),
+    "jeepney": (("bus",), "one question needs no event loop; whatever listens has dbus-fast"),
     "dns": (("core.platform",), "names are looked up over marked sockets on the uplink, in one place"),
     "pkcs11": (("agent",), "a token's library is loaded into the user's process, never into root's"),
     "keyring": (("agent",), "stored secrets are the user's"),

@@ -1,4 +1,4 @@
-"""``make bench-roam``: the table of roaming beside strongSwan's client in the same lab. Root; a quarter of an hour."""
+"""``make bench-roam``: the table of roaming beside strongSwan's client in the same lab. Root; half an hour."""
 
 import argparse
 import importlib
@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 import benchmarks.roaming
+from benchmarks import blocked, suspend
 from benchmarks.roaming import endurance, idle
 from benchmarks.roaming.clients import Client, Rove, StrongSwan, healthy
 from benchmarks.roaming.row import Row, met, shown
@@ -30,7 +31,8 @@ def rows() -> list[Row]:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.roaming", description=__doc__)
     parser.add_argument("--runs", type=int, default=10, help="of each row")
-    parser.add_argument("--only", default="", help="rows whose name has this in it; also: endurance, idle")
+    parser.add_argument("--only", default="",
+                        help="rows whose name has this in it; also: suspend, blocked, idle, endurance")
     parser.add_argument("--minutes", type=float, default=5.0, help="of random roams under a download")
     parser.add_argument("--alone", action="store_true", help="without strongSwan's client")
     parser.add_argument("--raw", action="store_true", help="every single run, too")
@@ -41,6 +43,10 @@ def main() -> int:
     for settings, group in groupby(sorted(chosen, key=lambda row: repr(sorted(row.lab.items()))),
                                    key=lambda row: dict(row.lab)):
         good = _table(settings, list(group), options) and good
+    if options.only in ("", "suspend"):
+        good = suspend.run(options.runs) and good
+    if options.only in ("", "blocked"):
+        good = blocked.run(options.runs) and good
     if options.only in ("", "idle"):
         good = idle.run(NAME) and good
     if options.only in ("", "endurance"):

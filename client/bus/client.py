@@ -8,18 +8,9 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from client.bus.connection import (
-    CALL_TIMEOUT,
-    BusConnection,
-    CallFailed,
-    RovedNotRunning,
-    new_owner,
-    open_bus,
-    owner_rule,
-    parsed_document,
-    parsed_documents,
-)
+from client.bus.connection import BusConnection, new_owner, open_bus, owner_rule
 from client.bus.interface import BUS_NAME, EVENT_SIGNAL, INTERFACE, METHODS, OBJECT_PATH
+from client.bus.replies import CALL_TIMEOUT, CallFailed, RovedNotRunning, parsed_document, parsed_documents
 from client.model.cause import Cause, RoveError
 
 if TYPE_CHECKING:

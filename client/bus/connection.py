@@ -1,35 +1,20 @@
 """A connection to the system bus: method calls that end in a reply, a RoveError, or RovedNotRunning."""
 
 import asyncio
-import json
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from client.bus.interface import error_code
 from client.bus.patience import patient
+from client.bus.replies import CALL_TIMEOUT, RovedNotRunning, refusal
 from client.model.cause import Cause, RoveError
 
 if TYPE_CHECKING:
     from dbus_fast import Message
     from dbus_fast.aio import MessageBus
 
-CALL_TIMEOUT = 30.0
 _DBUS = "org.freedesktop.DBus"
 _DBUS_PATH = "/org/freedesktop/DBus"
-_NOT_RUNNING = frozenset(f"{_DBUS}.Error.{name}" for name in ("ServiceUnknown", "NameHasNoOwner", "NoServer",
-                                                              "Disconnected", "NoReply"))
-
-
-class RovedNotRunning(ConnectionError):
-    """There is no system bus, no roved on it, or it went away."""
-
-
-class CallFailed(RoveError):
-    """A refusal that is no Cause ("work is not connected", too many calls): ``detail`` is a text for people."""
-
-    def __init__(self, detail: str) -> None:
-        super().__init__(Cause.INTERNAL, detail)
 
 
 class BusConnection:
@@ -63,7 +48,7 @@ class BusConnection:
         finally:
             answer.cancel()
         if reply.message_type is MessageType.ERROR:
-            raise _error(reply)
+            raise refusal(reply.error_name or "", reply.body)
         return reply
 
     async def ask_bus(self, member: str, argument: str) -> Any:
@@ -108,42 +93,6 @@ def new_owner(message: "Message", name: str) -> str | None:
             and message.signature == "sss" and message.body[0] == name):
         return str(message.body[2])
     return None
-
-
-def parsed_document(text: str) -> dict[str, Any]:
-    """JSON text from roved → object. Raises RoveError (INTERNAL)."""
-    document = _json(text)
-    if not isinstance(document, dict):
-        raise RoveError(Cause.INTERNAL, "roved sent something other than an object")
-    return document
-
-
-def parsed_documents(text: str) -> list[dict[str, Any]]:
-    """JSON text from roved → list of objects. Raises RoveError (INTERNAL)."""
-    documents = _json(text)
-    if not isinstance(documents, list) or not all(isinstance(item, dict) for item in documents):
-        raise RoveError(Cause.INTERNAL, "roved sent something other than a list of objects")
-    return documents
-
-
-def _error(reply: "Message") -> Exception:
-    name = reply.error_name or ""
-    text = str(reply.body[0]) if reply.body else ""
-    if name in _NOT_RUNNING or name.startswith(f"{_DBUS}.Error.Spawn."):
-        return RovedNotRunning(text or name)
-    if name == f"{_DBUS}.Error.AccessDenied":
-        return RoveError(Cause.NOT_AUTHORISED, text)
-    try:
-        return RoveError(Cause.from_code(error_code(name) or ""), text)
-    except KeyError:
-        return CallFailed(text or name)
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise RoveError(Cause.INTERNAL, "roved sent something other than JSON") from error
 
 
 def _nobody(_error: Exception) -> None:

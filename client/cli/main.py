@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def report(error: RoveError | OSError) -> int:
     """Says it on stderr → the exit code."""
-    from client.bus.client import CallFailed, RovedNotRunning
+    from client.bus.replies import CallFailed, RovedNotRunning
     from client.cli.screen import Screen
     from client.texts import error_text
     screen = Screen()

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from client.bus.client import VpnClient
+from client.bus.question import ask
+from client.bus.replies import parsed_documents
 from client.cli.screen import Screen, is_terminal
 from client.cli.session import prompter_for
 from client.model.cause import Cause, ExitCode, RoveError
@@ -48,10 +50,7 @@ def run_import(options: argparse.Namespace) -> int:
 
 
 def run_list(options: argparse.Namespace) -> int:
-    async def fetch() -> list[dict[str, object]]:
-        async with VpnClient() as client:
-            return await client.list_profiles()
-    profiles = asyncio.run(fetch())
+    profiles = parsed_documents(ask("ListProfiles"))
     screen = Screen()
     if options.json:
         screen.line(json.dumps(profiles, indent=2))
@@ -69,10 +68,7 @@ def run_list(options: argparse.Namespace) -> int:
 
 def run_show(options: argparse.Namespace) -> int:
     """A profile holds no secrets: passwords are asked for, keys stay in the user's own folder."""
-    async def fetch() -> str:
-        async with VpnClient() as client:
-            return await client.get_profile(options.name)
-    text = asyncio.run(fetch())
+    text = str(ask("GetProfile", options.name))
     sys.stdout.write("".join(char for char in text if char.isprintable() or char in "\n\t").rstrip("\n") + "\n")
     return ExitCode.DONE.value
 

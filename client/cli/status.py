@@ -1,13 +1,13 @@
 """status."""
 
 import argparse
-import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from client.bus.client import VpnClient
+from client.bus.question import ask
+from client.bus.replies import parsed_document
 from client.cli.screen import Screen
 from client.model.state import State
 from client.model.units import clock, duration, octets, parse_time
@@ -18,7 +18,7 @@ _COLOUR = {State.CONNECTED.value: "good", State.FAILED.value: "bad", State.BLOCK
 
 
 def run_status(options: argparse.Namespace) -> int:
-    document = asyncio.run(_fetch(options.name or ""))
+    document = parsed_document(ask("Status", options.name or ""))
     screen = Screen()
     if options.json:
         screen.line(json.dumps(document, indent=2))
@@ -66,11 +66,6 @@ def path_text(path: Mapping[str, Any]) -> str:
     nat = ", behind NAT" if path.get("nat") else ""
     return (f"{path.get('interface', '?')}, {path.get('local', '?')} → {path.get('remote', '?')}, "
             f"{str(path.get('transport', '')).upper()}{nat}")
-
-
-async def _fetch(name: str) -> dict[str, Any]:
-    async with VpnClient() as client:
-        return await client.status(name)
 
 
 def _gateway(gateway: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """What our own processes tell each other: data path to roved and back, and roved's documents to the front ends."""
 
 import client.core.datapath.control as codec
-from client.bus.connection import parsed_document, parsed_documents
+from client.bus.replies import parsed_document, parsed_documents
 from client.model.cause import Cause, RoveError
 from tests.fuzz.judge import refused
 
