@@ -23,7 +23,7 @@ demo: setup
 	@$(PYTHON) -m tests.lab.demo
 
 test: setup
-	$(PYTHON) -m pytest -n 2 --dist loadgroup
+	$(PYTHON) -m pytest -n 3 --dist loadgroup
 
 unit: setup
 	$(PYTHON) -m pytest -m "not interop"

@@ -8,6 +8,7 @@ import asyncio
 import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from dbus_fast import Message, MessageFlag, MessageType
@@ -282,8 +283,14 @@ class AgentSession:
 
     def outcome(self, *, accepted: bool) -> None:
         """What the gateway says of what the agent gave; it is not waited for."""
-        if self._bound is not None:
-            self._registry.tell(self._bound, "Outcome", [self._profile, accepted])
+        if self._bound is None:
+            return
+        tell = partial(self._registry.tell, self._bound, "Outcome", [self._profile, accepted])
+        if accepted:        # praise can wait for the tunnel: the task that opens it begins in the loop's next turn
+            loop = asyncio.get_running_loop()
+            loop.call_soon(loop.call_soon, tell)
+        else:
+            tell()
 
     def _tell_asked(self) -> None:
         for sender in self._asked:

@@ -1,6 +1,7 @@
 """Interfaces and their addresses by rtnetlink (rtnetlink(7), linux/if_link.h, linux/if_addr.h)."""
 
 import contextlib
+import errno
 import socket
 import struct
 from dataclasses import dataclass
@@ -68,6 +69,17 @@ class LinkAddress:
 def list_links(netlink: Netlink) -> list[Link]:
     body = LINK_HEADER.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + u32(_IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
     return [link for message in netlink.dump(RTM_GETLINK, body) if (link := parse_link(message)) is not None]
+
+
+def find_link(netlink: Netlink, name: str) -> Link | None:
+    body = LINK_HEADER.pack(socket.AF_UNSPEC, 0, 0, 0, 0) + u32(_IFLA_EXT_MASK, _RTEXT_FILTER_SKIP_STATS)
+    try:
+        message = netlink.request(RTM_GETLINK, body + attribute(IFLA_IFNAME, name.encode() + b"\0"), flags=0)
+    except NetlinkError as error:
+        if error.errno == errno.ENODEV:
+            return None
+        raise
+    return None if message is None else parse_link(message)
 
 
 def set_link_up(netlink: Netlink, index: int, mtu: int) -> None:

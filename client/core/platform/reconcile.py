@@ -12,6 +12,7 @@ from client.core.platform.links import (
     add_address,
     delete_address,
     delete_link,
+    find_link,
     list_addresses,
     list_links,
     set_link_down,
@@ -40,7 +41,7 @@ IPV6_MIN_MTU = 1280
 
 
 def find_interface(netlink: Netlink, index: int) -> Link | None:
-    return next((link for link in list_links(netlink) if link.name == interface_name(index)), None)
+    return find_link(netlink, interface_name(index))
 
 
 def establish(netlink: Netlink, config: HostConfig) -> int:
