@@ -10,7 +10,7 @@ from client.bus.question import ask
 from client.bus.replies import parsed_document
 from client.cli.screen import Screen
 from client.model.state import State
-from client.model.units import clock, duration, octets, parse_time
+from client.model.units import clock, duration, octets, parse_time, with_local_times
 from client.texts import paused_until, state_text
 
 _COLOUR = {State.CONNECTED.value: "good", State.FAILED.value: "bad", State.BLOCKED.value: "bad",
@@ -54,8 +54,8 @@ def print_connection(screen: Screen, connection: Mapping[str, Any], now: datetim
         rows += _child(child, now)
     rows.append(("so far", _counters(_object(connection, "counters"))))
     error = _object(connection, "last_error")
-    rows += [("last error", str(error.get("message", ""))), ("", str(error.get("advice", "")))]
-    rows += [("note", str(finding.get("message", ""))) for finding in findings
+    rows += [("last error", with_local_times(str(error.get("message", "")), now)), ("", str(error.get("advice", "")))]
+    rows += [("note", with_local_times(str(finding.get("message", "")), now)) for finding in findings
              if not paused or finding.get("code") != "paused"]
     screen.labelled([row for row in rows if row[1]])
 

@@ -1,7 +1,10 @@
 """Times and sizes as people read them."""
 
+import re
 from datetime import UTC, datetime
 from typing import Any
+
+_UTC = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 def parse_time(value: Any) -> datetime | None:
@@ -21,6 +24,11 @@ def clock(value: Any, now: datetime) -> str:
         return ""
     local = when.astimezone()
     return local.strftime("%H:%M:%S" if local.date() == now.astimezone().date() else "%Y-%m-%d %H:%M:%S")
+
+
+def with_local_times(text: str, now: datetime) -> str:
+    """A sentence of roved's, which knows nobody's time zone: its times as ``clock`` has them."""
+    return _UTC.sub(lambda found: clock(found[0], now) or found[0], text)
 
 
 def duration(seconds: float) -> str:

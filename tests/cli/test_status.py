@@ -53,6 +53,20 @@ def test_status_of_what_failed_and_of_nothing(rove, roved):
     assert rove("status").out == "No connections.\n"
 
 
+def test_deadlines_are_told_in_local_time(rove, roved, monkeypatch):
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    time.tzset()
+    finding = {"code": "waiting-for-user",
+               "message": finding_text("waiting-for-user", until="2026-05-04T20:00:00.000Z")}
+    roved.answers["Status"] = samples.status(
+        TunnelState("work", State.CONNECTED.value, samples.at(), findings=(finding,)))
+    try:
+        assert "until 2026-05-05 01:30:00." in rove("status").out
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
 def test_status_of_what_is_paused(rove, roved):
     finding = {"code": "paused", "message": finding_text("paused", until=samples.at(minutes=12, seconds=30))}
     roved.answers["Status"] = samples.status(
