@@ -27,6 +27,7 @@ from client.core.datapath.messages import (
     SoftExpired,
     StreamIke,
     StreamLost,
+    Together,
     Unanswered,
 )
 from client.model.endpoint import Endpoint
@@ -65,6 +66,7 @@ MESSAGES: list[Message] = [
     SendStreamIke(bytes(range(200))),
     StreamIke(bytes(range(200))),
     StreamLost(7, 104),
+    Together((Rebind(DataPathEndpoint(HERE, THERE)), SendStreamIke(b"x"), Checkpoint(8))),
 ]
 ENDS_ANYWHERE = (IkeReceived, SendStreamIke, StreamIke)
 
@@ -109,6 +111,20 @@ def test_every_truncation_and_every_addition_is_refused(message: Message):
 def test_what_the_format_cannot_hold_is_refused(message: Message):
     with pytest.raises(ControlError):
         encode(message)
+
+
+@pytest.mark.parametrize("inner", [Together((Remove(SPI),)), AttachStream(7, True)])
+def test_what_comes_alone_is_not_taken_with_others(inner: Message):
+    with pytest.raises(ControlError):
+        decode(encode(Together((Remove(SPI), inner))))
+
+
+def test_nothing_is_nested_without_end():
+    data = encode(Remove(SPI))
+    for _ in range(5000):
+        data = bytes((12, 1)) + len(data).to_bytes(4, "big") + data
+    with pytest.raises(ControlError):
+        decode(data)
 
 
 @given(st.binary(max_size=100))

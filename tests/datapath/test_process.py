@@ -15,6 +15,8 @@ import pytest
 
 from client.core.crypto.algorithms import ESP_SUITES
 from client.core.datapath.base import DataPathEndpoint, Selector
+from client.core.datapath.child_process import ChildProcess
+from client.core.datapath.messages import AttachStream, DetachStream, Message, Rebind, SetLimit, Together
 from client.core.datapath.page import Sa
 from client.core.datapath.process import ProcessDataPath
 from client.core.datapath.size import largest_payload
@@ -113,6 +115,32 @@ def test_it_says_when_what_it_was_told_is_in_force(ends: tuple[End, End]):
             assert not settled.is_set()
             os.kill(first.pid, signal.SIGKILL)
             await asyncio.wait_for(settled.wait(), 5)
+            assert await ping(ends[0], ends[1].inner4) == 3
+
+    run(scenario())
+
+
+def test_what_changes_together_is_said_at_once(ends: tuple[End, End], monkeypatch: pytest.MonkeyPatch):
+    """So that no packet comes between; a descriptor comes alone, and in its turn."""
+
+    async def scenario() -> None:
+        async with tunnel(ends) as ((first, _), _):
+            said: list[Message] = []
+            send = ChildProcess.send
+            monkeypatch.setattr(ChildProcess, "send", lambda child, message, *descriptor: (
+                said.append(message), send(child, message, *descriptor)))
+            assert first._endpoint is not None
+            with first.together(), first.together():
+                first.set_limit(1300)
+                first.rebind(first._endpoint)
+                assert said == []
+            assert said == [Together((SetLimit(1300), Rebind(first._endpoint)))]
+            ours, theirs = socket.socketpair()
+            with theirs, first.together():
+                first.set_limit(1400)
+                first.attach_stream(ours)
+                first.detach_stream()
+            assert [type(message) for message in said[1:]] == [SetLimit, AttachStream, DetachStream]
             assert await ping(ends[0], ends[1].inner4) == 3
 
     run(scenario())

@@ -22,7 +22,11 @@ USER = ACCOUNTS["rovetest1"]
 FOLDER = Path(__file__).parents[2] / "docs/images"
 GERMAN = {"Password for work": "Passwort für work", "Connect work": "work verbinden", "Open Rove": "Rove öffnen",
           "History": "Verlauf", "Security": "Sicherheit", "Import a connection": "Verbindung importieren",
-          "work: connected": "work: verbunden"}
+          "work: connected": "work: verbunden", "Report for support": "Bericht für den Support",
+          "Disconnect work": "work trennen", "Edit …": "Bearbeiten …", "Edit work": "work bearbeiten",
+          "Connect branch": "branch verbinden", "Password for branch": "Passwort für branch",
+          "Connect branch again": "branch erneut verbinden", "Look at its key …": "Seinen Schlüssel ansehen …",
+          "Is this the gateway?": "Ist das das Gateway?"}
 
 BREEZE_DARK = """[Colors:Window]
 BackgroundNormal=42,46,50
@@ -93,6 +97,32 @@ class Show:
         self._keep("history", "^Rove$")
         press(display, "Rove", self._say("Security"))
         self._keep("security", "^Rove$")
+        display.focus(display.wait_for_window("^Rove$"))
+        display.keys("alt+r", "r")
+        self._keep("report", self._say("Report for support"))
+        display.keys("Escape")
+        panel.click(self._say("Disconnect work"))
+        wait_until(lambda: self._say("Connect work") in panel.menu, "it is disconnected", 15)
+        press(display, "Rove", self._say("Edit …"))
+        self._keep("edit", self._say("Edit work"))
+        display.keys("Escape")
+        display.wait_gone(self._say("Edit work"))
+        self._refused_gateway()
+
+    def _refused_gateway(self) -> None:
+        """One that no authority vouches for."""
+        display, panel, lab = self._display, self._panel, self._lab
+        lab.rove("delete", "work", "--yes")
+        lab.rove("import", str(lab.profile("bad-rogue", name="branch")))
+        wait_until(lambda: self._say("Connect branch") in panel.menu, "it is imported", 10)
+        panel.click(self._say("Connect branch"))
+        display.focus(display.wait_for_window(self._say("Password for branch")))
+        time.sleep(1)
+        display.type(PASSWORD)
+        display.keys("Return")
+        wait_until(lambda: self._say("Connect branch again") in panel.menu, "it is refused", 15)
+        press(display, "Rove", self._say("Look at its key …"))
+        self._keep("trust", self._say("Is this the gateway?"))
 
     def _say(self, text: str) -> str:
         return GERMAN.get(text, text) if self._german else text

@@ -5,9 +5,10 @@ neither a TUN device nor a strongSwan can be asked for.
 """
 
 import asyncio
+import contextlib
 import functools
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -94,6 +95,10 @@ class FakeTransport:
     def send(self, *datagrams: ike.Datagram) -> None:
         for datagram in datagrams:
             asyncio.get_running_loop().call_soon(self._deliver, datagram)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        yield
 
     def when_settled(self, then: Callable[[], None]) -> None:
         then()

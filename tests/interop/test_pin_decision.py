@@ -2,6 +2,8 @@
 
 import re
 
+from tests.gui.display import Display, wait_until
+from tests.gui.session import Panel, mute, press, read_aloud
 from tests.interop.rovetest import connect, imported, state
 from tests.lab.gateways import PASSWORD
 from tests.lab.lab import Lab
@@ -21,3 +23,36 @@ def test_the_key_of_a_refused_gateway_can_be_pinned(lab: Lab) -> None:
     done = connect(lab, "pinned", "bad-rogue", secrets={"--password-fd": PASSWORD})
     assert done.returncode == 0, done.stderr
     assert state(lab, "pinned") == "connected"
+
+
+def test_it_is_pinned_in_the_window(lab: Lab, display: Display) -> None:
+    """By the keyboard, once a screen reader has read the fingerprint."""
+    imported(lab, "bad-rogue", name="branch")
+    panel = Panel(display)
+    display.tray("--background")
+    assert panel("registered")
+
+    def connect_and_answer(entry: str) -> None:
+        wait_until(lambda: entry in panel.menu, f"the menu has {entry!r}", 10)
+        panel.click(entry)
+        display.focus(display.wait_for_window("Password for branch"))
+        display.type(PASSWORD)
+        display.keys("Return")
+    connect_and_answer("Connect branch")
+    wait_until(lambda: "Connect branch again" in panel.menu, "it is refused", 10)
+    panel.click("Open Rove")
+    display.wait_for_window("^Rove$")
+    press(display, "Rove", "Look at its key …")
+    window = display.wait_for_window("Is this the gateway?")
+    nodes = read_aloud(display, "Is this the gateway?")
+    assert mute(nodes) == []
+    assert any(re.fullmatch(r"Fingerprint \(SHA-256\): ([0-9A-F]{4} ?){16}", node["name"]) for node in nodes)
+    display.picture("trust")
+    display.focus(window)
+    display.keys("alt+p")           # not yet: nobody has compared
+    assert 'pin = "' not in lab.rove("show", "branch").stdout
+    display.keys("alt+h", "alt+p")
+    display.wait_gone("Is this the gateway?")
+    assert 'pin = "sha256:' in lab.rove("show", "branch").stdout
+    connect_and_answer("Connect branch again")
+    wait_until(lambda: "branch: connected" in panel.menu, "it is connected", 15)

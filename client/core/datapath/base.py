@@ -6,6 +6,7 @@ It owns reading those sockets and splits IKE from ESP by the non-ESP marker (RFC
 
 import socket
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -124,6 +125,8 @@ class DataPath(Protocol):
         """Takes a connected TCP socket over (RFC 9329) in the place of the one before; its number."""
     def detach_stream(self) -> None: ...
     def send_stream_ike(self, data: bytes) -> None: ...
+    def together(self) -> AbstractContextManager[None]:
+        """What changes meanwhile changes between two packets."""
     def when_settled(self, then: Callable[[], None]) -> None:
         """Calls ``then`` once everything said so far is in force: SAs carry packets, removed ones do not."""
     def stats(self) -> DataPathStats: ...

@@ -22,6 +22,7 @@ from client.core.datapath.messages import (
     Ready,
     SoftExpired,
     StreamLost,
+    Together,
 )
 from client.core.datapath.page import MAX_SAS, Page
 from client.core.datapath.privileges import MAX_FILES, PrivilegeError, close_all_but, drop_privileges
@@ -119,12 +120,13 @@ def _obey(teller: _Teller, loop: PacketLoop) -> bool:
         message = decode(data)
         if isinstance(message, AttachStream) != bool(descriptors):
             raise ControlError("a descriptor too many, or none")
-        if isinstance(message, AttachStream):
-            loop.attach(message, socket.socket(fileno=descriptors[0]))
-        elif isinstance(message, Checkpoint):
-            teller.tell(Reached(message.number))
-        else:
-            loop.apply(message)
+        for one in message.messages if isinstance(message, Together) else (message,):
+            if isinstance(one, AttachStream):
+                loop.attach(one, socket.socket(fileno=descriptors[0]))
+            elif isinstance(one, Checkpoint):
+                teller.tell(Reached(one.number))
+            else:
+                loop.apply(one)
     return True
 
 

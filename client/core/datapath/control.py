@@ -31,6 +31,7 @@ from client.core.datapath.messages import (
     SoftExpired,
     StreamIke,
     StreamLost,
+    Together,
     Unanswered,
 )
 from client.model.endpoint import Endpoint
@@ -182,6 +183,18 @@ def _read_sa(reader: _Reader) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _together(together: Together) -> bytes:
+    parts = [encode(message) for message in together.messages]
+    return bytes((len(parts),)) + b"".join(part for data in parts for part in (len(data).to_bytes(4, "big"), data))
+
+
+def _read_together(reader: _Reader) -> Together:
+    parts = [reader.take(reader.number(4)) for _ in range(reader.number(1))]
+    if any(data[:1] in _ALONE for data in parts):
+        raise ControlError("it cannot be said with others")
+    return Together(tuple(decode(data) for data in parts))
+
+
 # One row per message: its number, how its body is written, how it is read.
 _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader], Message]], ...] = (
     (
@@ -212,6 +225,7 @@ _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader
     ),
     (10, DetachStream, lambda m: b"", lambda r: DetachStream()),
     (11, SendStreamIke, lambda m: bytes(m.data), lambda r: SendStreamIke(r.rest())),
+    (12, Together, _together, _read_together),
     (64, Ready, lambda m: b"", lambda r: Ready()),
     (
         65, IkeReceived,
@@ -237,3 +251,4 @@ _ROWS: tuple[tuple[int, type[Message], Callable[[Any], bytes], Callable[[_Reader
 
 _WRITERS = {kind: (number, write) for number, kind, write, _ in _ROWS}
 _READERS = {number: read for number, _, _, read in _ROWS}
+_ALONE = tuple(bytes((_WRITERS[kind][0],)) for kind in (Together, AttachStream))

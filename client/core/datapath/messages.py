@@ -85,6 +85,13 @@ class Checkpoint:
 
 
 @dataclass(frozen=True)
+class Together:
+    """What is in force from the same packet on. In it is what is ours to say, but no stream and no other of these."""
+
+    messages: "tuple[Message, ...]"
+
+
+@dataclass(frozen=True)
 class Ready:
     """The data path has dropped its privileges and reads."""
 
@@ -132,6 +139,6 @@ class Reached:
 
 Message = (
     InstallInbound | InstallOutbound | Remove | Rebind | SetKeepalive | SetPatience | Checkpoint | SetLimit
-    | AttachStream | DetachStream | SendStreamIke
+    | AttachStream | DetachStream | SendStreamIke | Together
     | Ready | IkeReceived | SoftExpired | HardExpired | SendRefused | Reached | Unanswered | StreamIke | StreamLost
 )  # fmt: skip

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from client.core.datapath.base import (
     DataPathEndpoint,
@@ -21,7 +21,7 @@ from client.core.datapath.base import (
     SaStats,
 )
 from client.core.datapath.child_process import ChildProcess, Nursery
-from client.core.datapath.control import encode
+from client.core.datapath.control import ControlError, encode
 from client.core.datapath.early import EarlyIke
 from client.core.datapath.messages import (
     AttachStream,
@@ -44,6 +44,7 @@ from client.core.datapath.messages import (
     SoftExpired,
     StreamIke,
     StreamLost,
+    Together,
     Unanswered,
 )
 from client.core.datapath.page import MAX_SAS, Header, Page, Sa, create_page
@@ -100,6 +101,7 @@ class ProcessDataPath:
         self._early: EarlyIke | None = None
         self._gone = asyncio.Event()
         self._closing = False
+        self._together: list[Message] | None = None     # what is to be said at once
         self._page_fd = create_page()
         self._page = Page(self._page_fd)
         for sock in (*sockets, *self._raw):
@@ -162,6 +164,8 @@ class ProcessDataPath:
 
     def attach_stream(self, sock: socket.socket, *, originator: bool = True) -> int:
         """The child's alone from now on: it goes with the child, and what was sent by halves with it."""
+        if self._together:      # a descriptor comes alone
+            self._say_together()
         self._streams += 1
         self._stream = self._streams
         if self._child is not None:
@@ -189,6 +193,18 @@ class ProcessDataPath:
             self._page.words[Header.LAST_IKE] = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         elif self._loop is not None:
             self._loop.call_soon(self._listener.send_refused, endpoint.remote, refusal)
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """What changes meanwhile does so between two packets: no packet goes by an SA to where that SA is not known."""
+        if self._together is not None:
+            yield
+            return
+        self._together = []
+        try:
+            yield
+        finally:
+            self._say_together()
 
     def when_settled(self, then: Callable[[], None]) -> None:
         """Calls ``then`` once everything said so far is in force, or the child that was to answer has died."""
@@ -339,10 +355,23 @@ class ProcessDataPath:
 
     def _say(self, message: Message) -> None:
         """Without a child nothing is lost: ``_spawn`` says it all."""
-        if self._child is not None:
+        if self._together is not None:
+            self._together.append(message)
+        elif self._child is not None:
             self._child.send(message)
         else:
             encode(message)
+
+    def _say_together(self) -> None:
+        said, self._together = self._together or [], None
+        try:
+            if len(said) > 1:
+                self._say(Together(tuple(said)))
+                return
+        except ControlError:        # too much for one message
+            pass
+        for message in said:
+            self._say(message)
 
     def _take_slot(self, previous: tuple[int, InboundSa | OutboundSa] | None) -> int:
         if previous:

@@ -688,8 +688,10 @@ class Connection:
             self._timer = asyncio.get_running_loop().call_later(max(due - now, 0.0), self._timeout_due)
 
     def _obey_all(self, events: list[ike.Event]) -> None:
-        for event in events:
-            self._obey(event)
+        assert self._transport is not None
+        with self._transport.data_path.together():      # a way and the SA that goes by it
+            for event in events:
+                self._obey(event)
 
     def _obey(self, event: ike.Event) -> None:
         transport = self._transport
