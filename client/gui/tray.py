@@ -102,7 +102,9 @@ class Tray(QObject):
             submenu.deleteLater()
         for entry in entries:
             if entry.entries:
-                self._fill(menu.addMenu(_escaped(entry.text)), entry.entries)
+                submenu = QMenu(_escaped(entry.text), menu)     # PySide never lets go of one that addMenu(text) makes
+                menu.addMenu(submenu)
+                self._fill(submenu, entry.entries)
             elif not entry.text:
                 menu.addSeparator()
             else:

@@ -1,14 +1,15 @@
 """The window and the import dialog, offscreen: what is shown, what the keyboard does, what survives the clock."""
 
 import asyncio
+import gc
 import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QListWidget, QPushButton
+from PySide6.QtWidgets import QApplication, QLabel, QListWidget, QMenu, QPushButton
 
 from client.gui.charts import Throughput, Timeline
 from client.gui.import_dialog import ImportDialog
@@ -95,6 +96,25 @@ def test_the_trays_menu_pauses_and_stays_where_it_is(application):
     tray.show(tray_view(known(tunnel()), NOW.replace(minute=1)))       # another time until the next log-in
     assert action in tray._menu.actions()
     tray._menu.deleteLater()
+
+
+def test_menus_that_are_made_anew_are_let_go(application):
+    """A thousand connects must not leave a thousand menus (python -m tests.gui.cycles)."""
+    tray = Tray()
+
+    def menus():
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        gc.collect()
+        return sum(type(one) is QMenu for one in gc.get_objects())
+
+    def change():
+        tray.show(tray_view(known(tunnel()), NOW))      # has a menu of pauses
+        tray.show(tray_view(known(), NOW))              # has none
+    change()
+    before = menus()
+    for _ in range(5):
+        change()
+    assert menus() <= before
 
 
 def test_enter_on_a_connection_connects_it_or_answers(window, did):
