@@ -1,5 +1,5 @@
-"""One call to roved and its answer, without an event loop and with jeepney: ``rove status`` takes half the time that
-asyncio and dbus-fast need to be imported. Whoever listens, or hosts an agent, is a VpnClient.
+"""One call to roved and its answer, with jeepney and without an event loop: importing asyncio and dbus-fast takes more
+time than all else in ``rove status``. Whoever listens, or hosts an agent, is a VpnClient.
 """
 
 from typing import Any
