@@ -4,7 +4,7 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
-_UTC = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
+UTC_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 def parse_time(value: Any) -> datetime | None:
@@ -28,7 +28,7 @@ def clock(value: Any, now: datetime) -> str:
 
 def with_local_times(text: str, now: datetime) -> str:
     """A sentence of roved's, which knows nobody's time zone: its times as ``clock`` has them."""
-    return _UTC.sub(lambda found: clock(found[0], now) or found[0], text)
+    return UTC_TIME.sub(lambda found: clock(found[0], now) or found[0], text)
 
 
 def duration(seconds: float) -> str:

@@ -10,10 +10,8 @@ from functools import cache
 
 from client import texts
 from client.model.cause import Cause
-from client.model.units import parse_time
+from client.model.units import UTC_TIME, parse_time
 from client.texts import translated as _
-
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z")
 
 
 def error(code: str, message: str, advice: str = "") -> tuple[str, str]:
@@ -72,7 +70,7 @@ def _retold(message: str, templates: Sequence[str]) -> str:
 
 def _inner(text: str) -> str:
     """A finding may quote a cause's sentence, or a time, which people read in their own zone."""
-    if _TIME.fullmatch(text) and (when := parse_time(text)):
+    if UTC_TIME.fullmatch(text) and (when := parse_time(text)):
         return when.astimezone().strftime("%Y-%m-%d %H:%M")
     for row in texts.CAUSES.values():
         if text == row.sentence:
