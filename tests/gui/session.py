@@ -60,6 +60,13 @@ def press(display: Display, title: str, button: str) -> None:
     display.run("/usr/bin/python3", ATSPI, title, button)
 
 
+def answer(display: Display, title: str, secret: str) -> None:
+    """To the question in this window, which somebody asked for."""
+    display.focus(display.wait_for_window(title))
+    display.type(secret)
+    display.keys("Return")
+
+
 def walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
     yield node
     for child in node["children"]:

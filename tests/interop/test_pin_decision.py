@@ -4,7 +4,7 @@ import re
 import time
 
 from tests.gui.display import Display, wait_until
-from tests.gui.session import Panel, mute, press, read_aloud
+from tests.gui.session import Panel, answer, mute, press, read_aloud
 from tests.interop.rovetest import connect, imported, state
 from tests.lab.gateways import PASSWORD
 from tests.lab.lab import Lab
@@ -36,9 +36,7 @@ def test_it_is_pinned_in_the_window(lab: Lab, display: Display) -> None:
     def connect_and_answer(entry: str) -> None:
         wait_until(lambda: entry in panel.menu, f"the menu has {entry!r}", 10)
         panel.click(entry)
-        display.focus(display.wait_for_window("Password for branch"))
-        display.type(PASSWORD)
-        display.keys("Return")
+        answer(display, "Password for branch", PASSWORD)
     connect_and_answer("Connect branch")
     wait_until(lambda: "Connect branch again" in panel.menu, "it is refused", 10)
     panel.click("Open Rove")

@@ -4,7 +4,7 @@ import time
 
 from client.gui.prompts import GRACE
 from tests.gui.display import Display
-from tests.gui.session import Panel, mute, press, read_aloud
+from tests.gui.session import Panel, answer, mute, press, read_aloud
 from tests.interop.rovetest import imported, status
 from tests.interop.test_tray import USER, there
 from tests.lab.gateways import PASSWORD
@@ -20,9 +20,7 @@ def test_paused_by_the_panel_changed_by_the_window_and_reported(lab: Lab, displa
     assert panel("registered")
     wait_until(there(panel, "Connect work"), "the menu has the profile", 10)
     panel.click("Connect work")
-    display.focus(display.wait_for_window("Password for work"))
-    display.type(PASSWORD)
-    display.keys("Return")
+    answer(display, "Password for work", PASSWORD)
     wait_until(there(panel, "work: connected"), "it is connected", 15)
 
     panel.click("15 min")                       # of "Pause work for"
