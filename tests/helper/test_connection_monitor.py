@@ -108,6 +108,7 @@ async def test_another_way_is_looked_for_when_the_known_addresses_lead_nowhere(
         rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """From IPv4 to a network with IPv6 only: what its name servers say now is what counts there (NAT64, say)."""
     from client.core.helper import connection as module
+    from client.core.helper import gateways
     await rig.connected()
     ike_sa = rig.connection.state().ike
     lookups = 0
@@ -122,7 +123,7 @@ async def test_another_way_is_looked_for_when_the_known_addresses_lead_nowhere(
     def candidates(gateways: tuple[str, ...], _mark: int) -> list[Candidate]:
         return [Candidate("wifi0", "2001:db8::10", gateway) for gateway in gateways if ":" in gateway]
 
-    monkeypatch.setattr(module, "resolve", resolve)
+    monkeypatch.setattr(gateways, "resolve", resolve)
     monkeypatch.setattr(module, "candidate_paths", candidates)
     rig.surface.uplink = True
     rig.connection.network_changed(LINK)

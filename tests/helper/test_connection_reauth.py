@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from client.core.helper import connection as module
+from client.core.helper import gateways
 from client.core.helper.settings import engine_config
 from client.core.ikev2 import reauth
 from client.core.ikev2.constants import NotifyType
@@ -97,12 +98,12 @@ async def test_a_redirect_before_there_is_a_tunnel(rig: Rig, monkeypatch: pytest
         from client.core.ikev2.message import encode_plain
         gateway._ctx.send([encode_plain(reply)], path)
     monkeypatch.setattr(gateway, "_answer_init", redirect)
-    resolve = module.resolve
+    resolve = gateways.resolve
 
     async def resolving(names: tuple[str, ...], mark: int, skip: object = ()) -> tuple[str, ...]:
         resolved.append(names)
         return ("192.0.2.2",) if names == ("gw2.net",) else await resolve(names, mark, skip)   # type: ignore[arg-type]
-    monkeypatch.setattr(module, "resolve", resolving)
+    monkeypatch.setattr(gateways, "resolve", resolving)
     monkeypatch.setattr(module, "candidate_paths",
                         lambda gateways, _mark: [Candidate("wifi0", "192.168.1.10", gateways[0])])
     await rig.connected()

@@ -17,10 +17,11 @@ import pytest
 from client.core.datapath.base import DataPathStats
 from client.core.datapath.child_process import Nursery
 from client.core.helper import connection as module
-from client.core.helper import monitor
+from client.core.helper import gateways, monitor
 from client.core.helper.agents import Prepared
-from client.core.helper.connection import Connection, Surroundings
+from client.core.helper.connection import Connection
 from client.core.helper.ladder import Memory
+from client.core.helper.surroundings import Surroundings
 from client.core.helper.transport import Callbacks
 from client.core.ikev2 import auth
 from client.core.ikev2 import events as ike
@@ -228,7 +229,7 @@ def rig(monkeypatch: pytest.MonkeyPatch) -> Rig:
             raise surface.resolve_error
         return names
 
-    monkeypatch.setattr(module, "resolve", resolve)
+    monkeypatch.setattr(gateways, "resolve", resolve)
     agent: Any = FakeAgent(surface)
     connection = Connection(PROFILE, agent, 0.0, Surroundings(
         FakeHost(surface), surface.events.append, lambda _level, _text: None, Nursery(), Memory(), 0, "rove0", 1,

@@ -8,85 +8,53 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import replace
 from datetime import UTC, datetime
 from errno import EMSGSIZE
-from typing import Any, Protocol
+from typing import Any
 
-from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession, Prepared
 from client.core.helper.answers import EAP_TIMEOUT, Answer, Answers
+from client.core.helper.attachment import Attachment
 from client.core.helper.climb import Climb
 from client.core.helper.expiry import CODES, refusal
 from client.core.helper.expiry_watch import ExpiryWatch
-from client.core.helper.fetch import Fetcher
 from client.core.helper.fetch_rules import Reply
-from client.core.helper.ladder import Memory
-from client.core.helper.machine_settings import MachineSettings
+from client.core.helper.gateways import Gateways
 from client.core.helper.monitor import SILENCE, BackOff
 from client.core.helper.portal import PortalWatch
 from client.core.helper.resume import Resume
-from client.core.helper.revocation import Revocation, Uplink
-from client.core.helper.settings import engine_config, host_config, inbound_sa, outbound_sa, suites
+from client.core.helper.revocation import Uplink
+from client.core.helper.settings import engine_config, inbound_sa, outbound_sa
 from client.core.helper.sizing import Sizing
 from client.core.helper.status_check import StatusCheck
+from client.core.helper.surroundings import Surroundings
+from client.core.helper.telling import Telling
 from client.core.helper.transport import Callbacks, Transport
-from client.core.helper.tunnel import Tunnel, describe, step
+from client.core.helper.tunnel import Tunnel
 from client.core.ikev2 import events as ike
-from client.core.ikev2.addresses import outside
 from client.core.ikev2.reauth import FORGEABLE
 from client.core.ikev2.succession import SILENT, Succession
 from client.core.platform.host import HostConfig
 from client.core.platform.netmon import NetworkChange
 from client.core.platform.paths import any_uplink, candidate_paths
-from client.core.platform.resolver import resolve
 from client.model.cause import Cause, Finding, Retry, RoveError
 from client.model.endpoint import Endpoint
 from client.model.profile import Profile
-from client.model.state import DnsState, ErrorState, State, TunnelState, rfc3339
-from client.texts import error_text, finding_text
+from client.model.state import DnsState, State, TunnelState
+from client.texts import finding_text
 
 PREPARE_DEADLINE = 300.0          # s that a person has for a first prompt
 REAUTH_DEADLINE = 600.0           # s, while the present IKE_SA carries the traffic
 LASTING = 60.0                    # s: a connection that held so long begins the waits between attempts anew
-MAX_ELSEWHERE = 8                 # addresses of a gateway beside those of the profile
 SILENCE_BEFORE_THE_NEXT = 8.0     # s, where the gateway has several addresses
 # The gateway may use a new SA the moment it hears of it, and forget an old one: ours must be in force by then.
 _BEFORE_IT_IS_SAID = (ike.ChildInstalled, ike.ChildOutbound)
-_WAITING = "waiting-for-user"       # the finding while somebody is asked
 _ANSWERED = ("ike-sa-init", "resuming")    # IKE_SA_INIT, or what takes its place
 _REFUSALS = (Cause.USER_REFUSED, Cause.PPK_REFUSED)
-_SILENCE = (Cause.GATEWAY_SILENT, Cause.LOGIN_UNANSWERED)
 _ONLINE = (State.CONNECTING, State.CONNECTED, State.ROAMING, State.RECONNECTING)
 _BETTER_THAN_TIMEOUT = (Cause.NO_NETWORK, Cause.NAME_NOT_FOUND)
-
-
-class HostPort(Protocol):
-    """platform.host.Host, as far as a connection uses it."""
-
-    async def apply(self, config: HostConfig) -> tuple[Finding, ...]: ...
-    async def remove(self, index: int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Surroundings:
-    """What a connection needs of roved. ``event`` takes Event documents, ``log`` level and text."""
-
-    host: HostPort
-    event: Callable[[dict[str, Any]], None]
-    log: Callable[[str, str], None]
-    nursery: Nursery
-    memory: Memory
-    index: int
-    interface: str
-    mark: int
-    clock: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)
-    random: Callable[[int], bytes] = os.urandom
-    alone: Callable[[], bool] = lambda: True    # no other connection has this identity at this gateway
-    fetcher: Fetcher = field(default_factory=Fetcher)
-    settings: MachineSettings = field(default_factory=MachineSettings)
-    revocation: Revocation = field(default_factory=lambda: Revocation(Fetcher().fetch))
 
 
 class Connection:
@@ -95,15 +63,18 @@ class Connection:
     def __init__(self, profile: Profile, agent: AgentSession, timeout: float, around: Surroundings) -> None:
         self._profile = profile
         self._agent = agent
+        self._around = around
+        self._tell = Telling(
+            Tunnel(profile.name, profile.gateway.identity, State.CONNECTING, time.time()), around.event, around.log,
+            around.clock, lambda: self._transport.stats() if self._transport is not None else None)
+        self._gateways = Gateways(profile.gateway.address, around.mark, around.log)
         self._status = StatusCheck(
             profile.gateway.revocation, around.revocation,
-            lambda: Uplink(around.mark, self._tunnel.virtual_ips.dns), self._found, self._found_no_more, self._finish)
-        self._answers = Answers(profile, agent, self._found, self._status)
+            lambda: Uplink(around.mark, self._tell.tunnel.virtual_ips.dns), self._tell.found, self._tell.without,
+            self._finish)
+        self._answers = Answers(profile, agent, self._tell.found, self._status)
         self._expiry = ExpiryWatch(self._certificates_expire, self._log_in_anew, self._certificate_over)
         self._timeout = timeout
-        self._around = around
-        self._tunnel = Tunnel(profile.name, profile.gateway.identity, State.CONNECTING, time.time())
-        self._started = around.clock()
         self._transport: Transport | None = None
         self._engine: Succession | None = None
         self._config: ike.EngineConfig | None = None
@@ -112,32 +83,26 @@ class Connection:
         self._over: asyncio.Future[None] | None = None      # of the attempt under way
         self._questions: set[asyncio.Task[None]] = set()
         self._jobs: set[asyncio.Task[None]] = set()         # that outlive an attempt
-        self._gateways: tuple[str, ...] = ()
-        self._elsewhere: tuple[str, ...] = ()               # the gateway says that it can be reached there, too
-        self._next_gateways: tuple[str, ...] = ()           # of an IKE_SA in the making, where they are others
         self._nobody_there = False                          # to be asked, when it was time to log in again
         self._renewal: asyncio.Task[None] | None = None     # somebody is asked what a new authentication needs
         self._renewing = ""                                 # why
-        self._looked_up: tuple[str, ...] = ()               # the profile's gateway, in this attempt
-        self._known: tuple[str, ...] = ()                   # the same, when it has let us in last
         self._back_off = BackOff(around.random)
         self._portal = PortalWatch(
             around.settings.portal.check, (*profile.gateway.address, profile.gateway.identity), self._ask_the_web,
             self._portal_found, self._portal_opened, lambda line: around.log("info", line))
-        self._climb = Climb(profile.roaming, around.memory, self._look_again, self.probe, self._probe_way, self._step)
+        self._climb = Climb(profile.roaming, around.memory, self._follow, self.probe, self._probe_way,
+                            self._tell.step)
         self._sizing = Sizing(
             around.clock, self._probe_mtu,
             lambda: self._transport.stats().last_outbound if self._transport is not None else 0.0, self._resize,
             lambda: around.memory.of(*self._climb.network()).mtu,
             lambda mtu: around.memory.learn(*self._climb.network(), mtu=mtu))
+        self._attached = Attachment(profile, around, self._sizing)
         self._search: asyncio.Task[None] | None = None      # for an address that can be reached from here
-        self._silences = 0
         self._was_connected = False
         self._accepted = False                              # the user, by the gateway: nothing to ask him again
         self._connected_at: float | None = None
         self._cut_off = False                               # no uplink leads to the gateway
-        self._host_applied = False
-        self._networks: dict[str, ike.ChildSaInfo] = {}     # the newest of each name: routed, also while it is gone
         self._childless = False                             # the gateway takes no CHILD_SA in IKE_AUTH (RFC 6023)
         self._closing = False
         self._cleaning = False
@@ -152,7 +117,7 @@ class Connection:
         self._task = asyncio.create_task(self._run())
 
     def state(self) -> TunnelState:
-        return describe(self._tunnel, self._transport.stats() if self._transport else None)
+        return self._tell.state()
 
     @property
     def active(self) -> bool:
@@ -162,73 +127,70 @@ class Connection:
         """New paths for the engine; a wait for the network ends."""
         self._network_changed.set()
         self._expiry.look()         # after a sleep, too
-        if self._engine is not None and self._transport is not None and self._gateways:
-            self._follow(self._engine, self._paths(self._gateways))
+        if self._engine is not None and self._transport is not None and self._gateways.now:
+            self._follow()
             if self._cut_off and self._search is None and self._has_uplink():
                 self._search = self._do(self._look_elsewhere(self._engine))
 
     def network_stirs(self) -> bool:
         """A change has begun. Where the path in use is gone already there is nothing to lose by not waiting for the
         end of it. True while there is no path at all."""
-        if self._engine is None or self._transport is None or self._tunnel.path is None:
+        if self._engine is None or self._transport is None or self._tell.tunnel.path is None:
             return False
-        paths = self._paths(self._gateways, everywhere=False)
+        paths = self._paths(everywhere=False)
         if not paths:       # of the same IP version: its routes are just coming, or going
-            versions = {":" in gateway for gateway in self._gateways}
-            paths = [path for path in self._paths(self._gateways) if (":" in path.remote.address) not in versions]
-        if self._cut_off or not any(path.same_way(self._tunnel.path) for path in paths):
-            self._follow(self._engine, paths)
+            versions = {":" in gateway for gateway in self._gateways.now}
+            paths = [path for path in self._paths() if (":" in path.remote.address) not in versions]
+        if self._cut_off or not any(path.same_way(self._tell.tunnel.path) for path in paths):
+            self._follow(paths)
         return self._cut_off
 
     def probe(self) -> None:
         """The way to the gateway is in doubt."""
-        if self._engine is not None:
-            with self._accounted():
-                self._engine.probe(self._around.clock())
-                self._drive()
+        self._steer(lambda engine, now: engine.probe(now))
 
     def _unanswered(self) -> None:
         """The data path sends, and nothing comes back."""
-        if self._engine is not None:
-            with self._accounted():
-                self._engine.suspect(self._around.clock())
-                self._drive()
+        self._steer(lambda engine, now: engine.suspect(now))
 
     def woke(self, slept: float) -> None:
         """The machine has slept for so many seconds: the network may be another, the NAT may have forgotten us and the
         gateway too. The event loop's timers stood still meanwhile, the engine's did not."""
         self._around.log("info", f"awake after {slept:.0f} s")
         self.network_changed(NetworkChange(frozenset()))
-        if self._engine is not None and self._transport is not None:
-            now = self._around.clock()
-            with self._accounted():
-                self._engine.traffic_seen(self._transport.stats().last_inbound)
-                self._engine.woke(now)          # before everything that has become due
-                self._engine.handle_timeout(now)
-                self._drive()
 
-    def _follow(self, engine: Succession, paths: list[ike.Path]) -> None:
-        """Without any path nothing is wound up and nothing sent (``_drive``): on the first one what is late is done."""
+        def woke(engine: Succession, now: float) -> None:
+            self._tell_of_traffic(engine)
+            engine.woke(now)            # before everything that has become due
+            engine.handle_timeout(now)
+        self._steer(woke)
+
+    def _follow(self, paths: list[ike.Path] | None = None) -> None:
+        """These are the paths now, or (None) others than before may be. Without any nothing is wound up and nothing
+        sent (``_drive``): on the first one what is late is done."""
+        if self._engine is None or self._transport is None:
+            return
+        paths = self._paths() if paths is None else paths
         back = self._cut_off and bool(paths)
-        if self._transport is not None and self._cut_off is not (not paths):
-            self._transport.keep_alive(bool(paths) and self._tunnel.nat)
+        if self._cut_off is not (not paths):
+            self._transport.keep_alive(bool(paths) and self._tell.tunnel.nat)
         self._cut_off = not paths
         if paths and self._portal.captive:
             self._portal.now_on(paths[0].interface)
             if not self._portal.captive:
                 self._portal_gone()
                 self._trying()
-        with self._accounted():
-            now = self._around.clock()
+
+        def follow(engine: Succession, now: float) -> None:
             if back:
                 engine.late(now)
-            engine.set_paths(paths, now, self._paths(self._next_gateways) if self._next_gateways else None)
+            engine.set_paths(paths, now, self._paths(self._gateways.next) if self._gateways.next else None)
             if back:
                 engine.handle_timeout(now)
-            self._drive()
-        if self._cut_off and self._tunnel.state in _ONLINE:
-            self._change(self._tunnel.to(State.OFFLINE, time.time()))
-        elif not self._cut_off and self._tunnel.state is State.OFFLINE and not self._tunnel.spis[0]:
+        self._steer(follow)
+        if self._cut_off and self._tell.tunnel.state in _ONLINE:
+            self._tell.to(State.OFFLINE)
+        elif not self._cut_off and self._tell.tunnel.state is State.OFFLINE and not self._tell.tunnel.spis[0]:
             self._trying()
 
     async def _look_elsewhere(self, engine: Succession) -> None:
@@ -238,12 +200,12 @@ class Connection:
         try:
             while self._cut_off and engine is self._engine:
                 try:
-                    found = await self._look_up()
+                    found = await self._gateways.look_up(self._tell.tunnel.virtual_ips.dns)
                 except RoveError:
                     found = ()
                 if self._cut_off and engine is self._engine and (paths := self._paths(found)):
-                    self._gateways = found
-                    self._follow(engine, paths)
+                    self._gateways.now = found
+                    self._follow(paths)
                     return
                 if not self._has_uplink():
                     return          # the next notification begins this anew
@@ -253,16 +215,16 @@ class Connection:
 
     def rekey(self, what: str) -> None:
         """Raises RoveError(NOT_CONNECTED) where there is nothing to renew."""
-        if self._engine is None or not self._tunnel.children:
-            raise RoveError(Cause.NOT_CONNECTED, f"it is {self._tunnel.state.value}")
-        now = self._around.clock()
-        with self._accounted():
+        if self._engine is None or not self._tell.tunnel.children:
+            raise RoveError(Cause.NOT_CONNECTED, f"it is {self._tell.tunnel.state.value}")
+
+        def rekey(engine: Succession, now: float) -> None:
             if what == "ike":
-                self._engine.rekey_ike(now)
+                engine.rekey_ike(now)
             else:
-                for info, _ in self._tunnel.children:
-                    self._engine.rekey_child(info.spi_in, now)
-            self._drive()
+                for info, _ in self._tell.tunnel.children:
+                    engine.rekey_child(info.spi_in, now)
+        self._steer(rekey)
 
     def reauthenticate(self, sender: str) -> None:
         """Log in again now, beside the IKE_SA that is in use; ``sender`` wants it."""
@@ -271,10 +233,7 @@ class Connection:
             self._log_in_anew()
 
     def _log_in_anew(self) -> None:
-        if self._engine is not None:
-            with self._accounted():
-                self._engine.ask_reauthentication(self._around.clock())
-                self._drive()
+        self._steer(lambda engine, now: engine.ask_reauthentication(now))
 
     @property
     def asks(self) -> int | None:
@@ -283,10 +242,8 @@ class Connection:
 
     def agent_came(self) -> None:
         """Where nobody could be asked to log in again somebody can be now."""
-        if self._engine is not None and self._nobody_there:
-            with self._accounted():
-                self._engine.ask_reauthentication(self._around.clock())
-                self._drive()
+        if self._nobody_there:
+            self._log_in_anew()
 
     async def disconnect(self) -> None:
         self._closing = True
@@ -307,18 +264,18 @@ class Connection:
         try:
             async with asyncio.timeout(self._timeout or None) as self._deadline:
                 await self._attempts()
-            self._disconnected()
+            self._tell.disconnected()
         except TimeoutError:
             hint = self._hint or RoveError(Cause.TIMEOUT)
             better = hint.cause.exit_code is Cause.TIMEOUT.exit_code or hint.cause in _BETTER_THAN_TIMEOUT
-            self._end(hint if better else RoveError(Cause.TIMEOUT, hint.detail))
+            self._tell.failed(hint if better else RoveError(Cause.TIMEOUT, hint.detail))
         except RoveError as error:
-            self._end(error)
+            self._tell.failed(error)
         except asyncio.CancelledError:
-            self._disconnected()
+            self._tell.disconnected()
         except Exception as error:
             self._around.log("error", f"internal error: {error!r}")
-            self._end(RoveError(Cause.INTERNAL, repr(error)))
+            self._tell.failed(RoveError(Cause.INTERNAL, repr(error)))
             raise
         finally:
             self._cleaning = True
@@ -343,7 +300,7 @@ class Connection:
                     raise
                 if not (self._portal.captive and error.cause in SILENCE):
                     self._hint = error
-                    self._tell_error(error, final=False)
+                    self._tell.error(error)
                 await self._pause(error.cause)
 
     async def _pause(self, cause: Cause) -> None:
@@ -353,9 +310,9 @@ class Connection:
         if self._connected_at is not None and now - self._connected_at >= LASTING:
             self._back_off.begin_anew()
         offline = cause in SILENCE and not self._has_uplink()
-        self._tunnel = replace(self._tunnel, spis=(b"", b""), children=())
+        self._tell.set(spis=(b"", b""), children=())
         if offline:
-            self._change(self._tunnel.to(State.OFFLINE, time.time()))
+            self._tell.to(State.OFFLINE)
         else:
             self._trying()
             self._suspect_portal(cause)
@@ -368,16 +325,16 @@ class Connection:
 
     def _trying(self) -> None:
         trying = State.RECONNECTING if self._was_connected else State.CONNECTING
-        if self._tunnel.spis[0]:        # an IKE_SA stands and is on its way
+        if self._tell.tunnel.spis[0]:        # an IKE_SA stands and is on its way
             trying = State.ROAMING
-        self._change(self._tunnel.to(State.BLOCKED if self._portal.captive else trying, time.time()))
+        self._tell.to(State.BLOCKED if self._portal.captive else trying)
 
     def _has_uplink(self) -> bool:
-        return any_uplink(self._gateways or self._profile.gateway.address, self._around.mark)
+        return any_uplink(self._gateways.now or self._profile.gateway.address, self._around.mark)
 
     async def _attempt(self, reason: str) -> None:
         """One IKE_SA from nothing to its end. Raises RoveError with why it ended; returns when closed by us."""
-        if self._tunnel.state is not State.OFFLINE:     # until there is a way
+        if self._tell.tunnel.state is not State.OFFLINE:     # until there is a way
             self._trying()
         loop = asyncio.get_running_loop()
         self._over = loop.create_future()
@@ -386,19 +343,18 @@ class Connection:
         if self._broken is not None:
             raise self._broken
         self._open_transport()
-        gateways = self._looked_up = await self._look_up()
+        gateways = await self._gateways.look_up(self._tell.tunnel.virtual_ips.dns)
         if not self._paths(gateways):
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
         self._trying()
-        previous = self._tunnel.virtual_ips.addresses
+        previous = self._tell.tunnel.virtual_ips.addresses
         config = self._resume.config(previous, self._around.clock())
         if config is None:      # nobody is asked for what could not be used, or is not needed
             prepared = await self._prepare(reason)
             config = engine_config(self._profile, prepared, self._around.random, previous, alone=self._around.alone())
-        turn = self._silences % len(gateways)       # after one that was silent the next is tried first
-        self._gateways, self._next_gateways = gateways[turn:] + gateways[:turn], ()
+        self._gateways.begin(gateways)
         assert self._transport is not None
-        candidates = candidate_paths(self._gateways, self._around.mark)
+        candidates = candidate_paths(self._gateways.now, self._around.mark)
         if not candidates:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway")
         patience = config.connect_give_up if len(gateways) == 1 else SILENCE_BEFORE_THE_NEXT
@@ -413,7 +369,7 @@ class Connection:
             self._drive()
             await self._over
         except RoveError as error:
-            self._silences += error.cause in _SILENCE
+            self._gateways.ended(error.cause)
             self._tell_refusal(error.cause)
             raise
         finally:
@@ -427,17 +383,6 @@ class Connection:
                 self._timer.cancel()
             for question in self._questions:
                 question.cancel()
-
-    async def _look_up(self) -> tuple[str, ...]:
-        """The profile's gateway now; where name servers fail or lie, also where it was."""
-        try:
-            found = await resolve(self._profile.gateway.address, self._around.mark, self._tunnel.virtual_ips.dns)
-        except RoveError as error:
-            if not self._known:
-                raise
-            self._around.log("warning", f"{error}; going on with {self._known[0]}")
-            found = ()
-        return tuple(dict.fromkeys((*found, *self._known)))
 
     def _tell_refusal(self, cause: Cause) -> None:
         """What was given is not given again unasked."""
@@ -454,7 +399,7 @@ class Connection:
     def _forget_children(self) -> None:
         """Their IKE_SA is gone: what is meant for them waits, or is dropped, in the tunnel."""
         if self._transport is not None:
-            for info, _ in self._tunnel.children:
+            for info, _ in self._tell.tunnel.children:
                 self._transport.data_path.remove(info.spi_in)
                 self._transport.data_path.remove(info.spi_out)
 
@@ -462,7 +407,7 @@ class Connection:
         """The agent asks for what is missing before IKE_SA_INIT: gateways drop half-open SAs."""
         async with self._at_the_users_leisure(PREPARE_DEADLINE):
             prepared = await self._agent.prepare(reason, PREPARE_DEADLINE)
-        self._started = self._around.clock()
+        self._tell.begin()
         return prepared
 
     async def _answer_eap(self, event: ike.EapReceived) -> Answer:
@@ -474,35 +419,18 @@ class Connection:
     async def _at_the_users_leisure(self, patience: float) -> AsyncIterator[None]:
         """A person's time does not count against --timeout: it is for the gateway, and for all attempts together."""
         loop = asyncio.get_running_loop()
-        asked = loop.call_later(0.5, self._say_waiting, patience)
+        asked = loop.call_later(0.5, self._tell.waiting, patience)
         began, due = loop.time(), self._deadline.when()
         try:
             self._deadline.reschedule(None)
             yield
         finally:
             asked.cancel()
-            self._prompt_is_over()
+            self._tell.answered()
             if due is not None and self._deadline.when() is None:
                 self._deadline.reschedule(due + loop.time() - began)
-        if self._tunnel.state is State.WAITING_FOR_USER:
+        if self._tell.tunnel.state is State.WAITING_FOR_USER:
             self._trying()
-
-    def _say_waiting(self, patience: float) -> None:
-        """Beside a connection in use it stays what it is."""
-        if self._tunnel.state in (State.CONNECTING, State.RECONNECTING):
-            self._tunnel = self._tunnel.to(State.WAITING_FOR_USER, time.time())
-        self._say_prompt("", patience)
-
-    def _say_prompt(self, again: str, patience: float) -> None:
-        until = rfc3339(time.time() + patience)
-        self._tunnel = self._tunnel.without(_WAITING).found(Finding(_WAITING, finding_text(_WAITING, until=until)))
-        self._tell_state()
-        self._around.event({"kind": "prompt", "what": f"what {self._profile.name} needs to log in {again}".strip(),
-                            "deadline": until})
-
-    def _prompt_is_over(self) -> None:
-        """Answered or not: what comes of it is told by the next state."""
-        self._tunnel = self._tunnel.without(_WAITING)
 
     def _open_transport(self) -> None:
         """The data path comes up while people type and IKE travels, which is heard meanwhile; ESP waits for it."""
@@ -530,43 +458,26 @@ class Connection:
         self._network_changed.set()
         self._finish(error)
 
-    def _paths(self, gateways: tuple[str, ...], *, everywhere: bool = True) -> list[ike.Path]:
-        """To the gateway in use by whatever the ladder has come to; to another one by UDP, to begin with.
+    def _paths(self, gateways: tuple[str, ...] | None = None, *, everywhere: bool = True) -> list[ike.Path]:
+        """To the gateway in use (None) by whatever the ladder has come to; to another one by UDP, to begin with.
 
         ``everywhere``: to the other addresses of the gateway as well. Each costs time that a roam has not."""
         assert self._transport is not None
-        present = self._engine is not None and gateways == self._gateways
-        if everywhere and present and self._elsewhere:
-            # Where else the gateway is reached comes after where it is, and before what may be another gateway.
-            inside = [ts for child in self._networks.values() for ts in child.remote_ts]
-            also = outside(self._elsewhere, inside, gateways[0])[:MAX_ELSEWHERE]
-            gateways = tuple(dict.fromkeys((gateways[0], *also, *gateways[1:])))
+        gateways = self._gateways.now if gateways is None else gateways
+        present = self._engine is not None and gateways == self._gateways.now
+        if everywhere and present:
+            gateways = self._gateways.everywhere(self._attached.inside())
         candidates = candidate_paths(gateways, self._around.mark)
         if present:
             return self._climb.paths(candidates)
         return [self._transport.path(candidate.interface, candidate.local, candidate.gateway, candidate.mtu,
                                      candidate.index) for candidate in candidates]
 
-    def _look_again(self) -> None:
-        """The ladder has other paths."""
-        if self._engine is not None and self._transport is not None:
-            self._follow(self._engine, self._paths(self._gateways))
-
     def _probe_way(self, path: ike.Path) -> bool:
-        engine, asked = self._engine, False
-        if engine is not None:
-            with self._accounted():
-                asked = engine.probe_way(path, self._around.clock())
-                self._drive()
-        return asked
+        return bool(self._steer(lambda engine, now: engine.probe_way(path, now)))
 
     def _probe_mtu(self, octets: int) -> bool:
-        engine, asked = self._engine, False
-        if engine is not None:
-            with self._accounted():
-                asked = engine.probe_mtu(octets, self._around.clock())
-                self._drive()
-        return asked
+        return bool(self._steer(lambda engine, now: engine.probe_mtu(octets, now)))
 
     # --- another IKE_SA beside the present one, or at another gateway ---
 
@@ -579,19 +490,18 @@ class Connection:
 
     async def _prepare_again(self, due: ike.ReauthenticationDue) -> None:
         """The agent asks while the present IKE_SA carries the traffic; then the engine makes another."""
-        engine, present = self._engine, self._tunnel.path
+        engine, present = self._engine, self._tell.tunnel.path
         patience = min(max(due.deadline - self._around.clock(), 1.0), REAUTH_DEADLINE)
         silent = due.reason == SILENT
-        self._step("reauth-due", due.gateway or due.reason)
-        asked = asyncio.get_running_loop().call_later(0.5, self._say_prompt, "again", patience)
+        self._tell.step("reauth-due", due.gateway or due.reason)
+        asked = asyncio.get_running_loop().call_later(0.5, self._tell.asked, "again", patience)
         if silent:
             asked.cancel()
         try:
             prepared = await self._agent.prepare("silent" if silent else "reauth", patience)
-            gateways = (await resolve((due.gateway,), self._around.mark, self._tunnel.virtual_ips.dns)
-                        if due.gateway else ())
+            gateways = await self._gateways.named(due.gateway, self._tell.tunnel.virtual_ips.dns)
             config = replace(engine_config(self._profile, prepared, self._around.random,
-                                           self._tunnel.virtual_ips.addresses), childless=self._childless)
+                                           self._tell.tunnel.virtual_ips.addresses), childless=self._childless)
         except RoveError as error:
             if engine is not None and engine is self._engine:
                 engine.postpone_reauthentication(error.cause, error.detail, self._around.clock())
@@ -599,10 +509,10 @@ class Connection:
             return
         finally:
             asked.cancel()
-            self._prompt_is_over()
+            self._tell.answered()
         if engine is None or engine is not self._engine:
             return
-        self._next_gateways, self._config = gateways, config
+        self._gateways.next, self._config = gateways, config
         if gateways and present is not None:
             config = replace(config, redirected_from=present.remote.address)
         engine.reauthenticate(config, self._around.clock(), self._paths(gateways) if gateways else None)
@@ -610,13 +520,13 @@ class Connection:
 
     async def _go_to(self, gateway: str) -> None:
         """Before there is an IKE_SA: the gateway asked sends us to another one (RFC 5685)."""
-        engine, config, sent_by = self._engine, self._config, self._gateways[0]
-        gateways = await resolve((gateway,), self._around.mark, self._tunnel.virtual_ips.dns)
+        engine, config, sent_by = self._engine, self._config, self._gateways.now[0]
+        gateways = await self._gateways.named(gateway, self._tell.tunnel.virtual_ips.dns)
         paths = self._paths(gateways)
         if not paths:
             raise RoveError(Cause.NO_NETWORK, "no uplink has a route to the gateway that the other one names")
         if engine is not None and engine is self._engine and config is not None:
-            self._gateways = gateways
+            self._gateways.now = gateways
             engine.follow(replace(config, redirected_from=sent_by), paths, self._around.clock())
             self._drive()
 
@@ -628,44 +538,43 @@ class Connection:
         return task
 
     def _reauthentication_failed(self, event: ike.ReauthenticationFailed, offset: float) -> None:
-        self._next_gateways = ()
+        self._gateways.next = ()
         self._nobody_there = event.cause is Cause.NO_AGENT
         if event.cause is Cause.GATEWAY_REVOKED:    # so is the one that the connection is with
             self._finish(RoveError(event.cause, event.detail))
             return
         self._tell_refusal(event.cause)
-        text = error_text(event.cause, event.detail)
-        self._around.log("warning", f"reauthentication: {event.cause.code}: {text.message}")
-        finding = finding_text("reauth-failed", why=text.message, until=rfc3339(event.deadline + offset))
-        self._tunnel = self._tunnel.without("reauth-failed").found(Finding("reauth-failed", finding))
-        self._say_error(event.cause, text, final=False)
-        self._tell_state()
+        self._tell.renewal_failed(event.cause, event.detail, event.deadline + offset)
 
     # --- the engine's loop ---
 
     def _datagram(self, data: bytes, path: ike.Path) -> None:
-        if self._engine is not None:
-            with self._accounted():
-                self._engine.receive_datagram(data, path, self._around.clock())
-                self._drive()
+        self._steer(lambda engine, now: engine.receive_datagram(data, path, now))
 
     def _timeout_due(self) -> None:
-        if self._engine is not None and self._transport is not None:
-            with self._accounted():
-                self._engine.traffic_seen(self._transport.stats().last_inbound)
-                self._engine.handle_timeout(self._around.clock())
-                self._drive()
+        def due(engine: Succession, now: float) -> None:
+            self._tell_of_traffic(engine)
+            engine.handle_timeout(now)
+        self._steer(due)
 
-    @contextlib.contextmanager
-    def _accounted(self) -> Iterator[None]:
-        """Around what the loop calls: an error there would be nobody's, and the attempt would hang without a timer."""
-        try:
-            yield
-        except RoveError as error:
-            self._finish(error)
-        except Exception as error:
-            self._around.log("error", f"internal error: {error!r}")
-            self._finish(RoveError(Cause.INTERNAL, repr(error)))
+    def _tell_of_traffic(self, engine: Succession) -> None:
+        if self._transport is not None:
+            engine.traffic_seen(self._transport.stats().last_inbound)
+
+    def _steer(self, act: Callable[[Succession, float], object]) -> object:
+        """The engine hears of something at this time, and what it wants is done → what ``act`` returns. An error there
+        would be nobody's, and the attempt would hang without a timer: it ends the attempt. None without an engine."""
+        said = None
+        if self._engine is not None:
+            try:
+                said = act(self._engine, self._around.clock())
+                self._drive()
+            except RoveError as error:
+                self._finish(error)
+            except Exception as error:
+                self._around.log("error", f"internal error: {error!r}")
+                self._finish(RoveError(Cause.INTERNAL, repr(error)))
+        return said
 
     def _drive(self) -> None:
         """After every input: send, obey, set the one timer."""
@@ -697,7 +606,7 @@ class Connection:
         transport = self._transport
         assert transport is not None
         offset = time.time() - self._around.clock()
-        self._tunnel = step(self._tunnel, event, time.time(), offset)
+        self._tell.take(event, offset)
         match event:
             case ike.PeerAuth():
                 self._ask(event.request_id, self._answers.judge(event))
@@ -711,14 +620,15 @@ class Connection:
                 if event.step in _ANSWERED:
                     self._climb.answered()
                 self._childless |= event.step == "childless-only"
-                self._step(event.step, event.detail)
+                self._tell.step(event.step, event.detail)
             case ike.Established():
                 self._portal_gone()
-                self._accepted, self._known = True, self._looked_up
+                self._accepted = True
+                self._gateways.let_in()
                 if not self._resume.under_way and self._config is not None:
                     self._agent.outcome(accepted=True)
                     self._logged_in(self._config)
-                self._step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
+                self._tell.step("established", ", ".join(str(a.ip) for a in event.virtual_ips.addresses))
                 self._climb.established(event.path)
                 self._use(event.path, event.nat)
             case ike.ChildInstalled():
@@ -726,8 +636,7 @@ class Connection:
                 if event.outbound:
                     transport.data_path.install_outbound(outbound_sa(event.child))
                 self._around.log("info", f"CHILD_SA {event.child.spi_in.hex()} installed")
-                known = self._networks.get(event.child.name)
-                self._networks[event.child.name] = event.child
+                known = self._attached.install(event.child)
                 if event.rekeyed_spi is None or known is None or known.remote_ts != event.child.remote_ts:
                     self._apply_host()
                 elif known.proposal != event.child.proposal:
@@ -742,21 +651,20 @@ class Connection:
                     self._portal_gone()
                 self._climb.moved(event.path, confirmed=event.confirmed)
                 self._use(event.path, event.nat, confirmed=event.confirmed)
-                self._step("roamed" if event.confirmed else "roaming",
+                self._tell.step("roamed" if event.confirmed else "roaming",
                            f"{event.path.interface} {event.path.local.address}")
-                self._tell_state()
+                self._tell.tell()
             case ike.GatewaySilent():
                 self._gateway_silent(RoveError(Cause.DEAD_PEER, event.detail))
             case ike.GatewayHeard():
                 self._gateway_heard()
             case ike.GatewayAddresses():
-                if event.addresses != self._elsewhere:
-                    self._elsewhere = event.addresses
+                if self._gateways.also_at(event.addresses):
                     asyncio.get_running_loop().call_soon(self._ways_changed)
             case ike.NatPatience():
                 transport.set_nat_patience(event.seconds)
             case ike.IkeRekeyed():
-                self._step("ike-rekeyed", "")
+                self._tell.step("ike-rekeyed")
             case ike.ReauthenticationDue():
                 self._renew(event)
             case ike.TicketReceived():
@@ -764,10 +672,10 @@ class Connection:
             case ike.Reauthenticated():
                 if self._config is not None:
                     self._logged_in(self._config)
-                self._gateways, self._next_gateways = self._next_gateways or self._gateways, ()
+                self._gateways.replaced()
                 self._climb.established(event.established.path)
                 self._agent.outcome(accepted=True)
-                self._step("reauthenticated", event.reason)
+                self._tell.step("reauthenticated", event.reason)
                 # Last: what leaves by the old CHILD_SA is nobody's at another gateway, and the new one comes next.
                 self._use(event.established.path, event.established.nat)
             case ike.ReauthenticationFailed():
@@ -775,7 +683,7 @@ class Connection:
             case ike.Redirected() if self._resume.under_way:     # what another gateway wants was not prepared
                 self._finish(RoveError(Cause.GATEWAY_CLOSED, "redirected"))
             case ike.Redirected():
-                self._step("redirected", event.gateway)
+                self._tell.step("redirected", event.gateway)
                 self._do(self._go_to(event.gateway))
             case ike.WayAnswers():
                 self._climb.way_answers(event.path)
@@ -783,7 +691,7 @@ class Connection:
                 self._sizing.probed(event)
             case ike.Unreachable():
                 self._climb.silent()
-                if not self._tunnel.spis[0]:        # else GatewaySilent says so, in its time
+                if not self._tell.tunnel.spis[0]:        # else GatewaySilent says so, in its time
                     self._unreachable(RoveError(event.cause, event.detail))
             case ike.Failed():
                 self._finish(RoveError(event.cause, self._why(event.cause, event.detail)))
@@ -793,10 +701,10 @@ class Connection:
     def _gateway_silent(self, seen: RoveError) -> None:
         """It may be back any moment, and the IKE_SA with it; meanwhile nothing passes, and that is what is said."""
         self._hint = seen
-        if self._tunnel.state in (State.CONNECTED, State.ROAMING):
-            self._change(self._tunnel.to(State.RECONNECTING, time.time()))
+        if self._tell.tunnel.state in (State.CONNECTED, State.ROAMING):
+            self._tell.to(State.RECONNECTING)
             if not self._portal.captive:
-                self._tell_error(seen, final=False)
+                self._tell.error(seen)
                 self._suspect_portal(Cause.GATEWAY_SILENT)
 
     def _gateway_heard(self) -> None:
@@ -804,12 +712,12 @@ class Connection:
         self._climb.heard()
         if self._renewal is not None and self._renewing == SILENT:
             self._renewal.cancel()
-        if self._tunnel.state is State.RECONNECTING and self._tunnel.spis[0]:
-            self._change(self._tunnel.to(State.CONNECTED, time.time()))
+        if self._tell.tunnel.state is State.RECONNECTING and self._tell.tunnel.spis[0]:
+            self._tell.to(State.CONNECTED)
 
     def _ways_changed(self) -> None:
-        if self._engine is not None and self._transport is not None and self._tunnel.spis[0]:
-            self._follow(self._engine, self._paths(self._gateways))
+        if self._tell.tunnel.spis[0]:
+            self._follow()
 
     def _logged_in(self, config: ike.EngineConfig) -> None:
         self._resume.logged_in(config, self._around.clock())
@@ -817,13 +725,12 @@ class Connection:
                                self._answers.path)
 
     def _certificates_expire(self, findings: tuple[Finding, ...]) -> None:
-        for code in CODES.values():
-            self._tunnel = self._tunnel.without(code)
-        self._tunnel = self._tunnel.found(*findings)
+        self._tell.without(*CODES.values())
+        self._tell.found(*findings)
         for finding in findings:
-            self._step("certificate-expires", finding.message)
-        if self._tunnel.state is State.CONNECTED:
-            self._tell_state()
+            self._tell.step("certificate-expires", finding.message)
+        if self._tell.tunnel.state is State.CONNECTED:
+            self._tell.tell()
 
     def _certificate_over(self, error: RoveError) -> None:
         """Neither renewed keys nor a ticket keep what no certificate stands for any more."""
@@ -841,12 +748,6 @@ class Connection:
             self._sizing.on(path, nat or not confirmed)
             self._transport.rebind(path, nat or not confirmed)
 
-    def _found(self, finding: Finding) -> None:
-        self._tunnel = self._tunnel.found(finding)
-
-    def _found_no_more(self, code: str) -> None:
-        self._tunnel = self._tunnel.without(code)
-
     def _finish(self, error: RoveError | None) -> None:
         if self._over is not None and not self._over.done():
             if error is None:
@@ -859,13 +760,13 @@ class Connection:
         if errno == EMSGSIZE:
             self._sizing.refused()
         elif self._engine is not None and self._transport is not None:
-            if self._tunnel.spis[0] and not any(path.same_way(self._tunnel.path) for path in
-                                                self._paths(self._gateways)):
-                self._follow(self._engine, self._paths(self._gateways))     # the path is gone, that is why
+            if self._tell.tunnel.spis[0] and not any(path.same_way(self._tell.tunnel.path) for path in
+                                                self._paths()):
+                self._follow()     # the path is gone, that is why
                 return
             self._climb.refused(remote.port, errno)
             self._engine.udp_refused(f"{remote.address} UDP {remote.port}: {os.strerror(errno)}", self._around.clock())
-            if self._tunnel.spis[0]:
+            if self._tell.tunnel.spis[0]:
                 self._drive()
                 return      # the IKE_SA stands: whether the gateway answers decides
             self._hint = RoveError(Cause.GATEWAY_REFUSES_UDP, f"{remote.address} port {remote.port}: "
@@ -879,49 +780,45 @@ class Connection:
         if hint is None or hint.cause is not Cause.GATEWAY_REFUSES_UDP:
             hint = seen
         self._hint = hint
-        if self._tunnel.state is not State.CONNECTED:
-            self._tell_error(hint, final=False)
+        if self._tell.tunnel.state is not State.CONNECTED:
+            self._tell.error(hint)
             self._suspect_portal(seen.cause)
 
     # --- a captive portal ---
 
     async def _ask_the_web(self, url: str, *, limit: int, interface: str, accept: str = "*/*",
                            announced: bool = False) -> Reply:
-        return await self._around.fetcher.ask(url, self._around.mark, limit, self._tunnel.virtual_ips.dns,
+        return await self._around.fetcher.ask(url, self._around.mark, limit, self._tell.tunnel.virtual_ips.dns,
                                               accept=accept, interface=interface, announced=announced)
 
     def _suspect_portal(self, cause: Cause) -> None:
-        paths = self._paths(self._gateways) if self._transport is not None and cause in SILENCE else []
+        paths = self._paths() if self._transport is not None and cause in SILENCE else []
         if paths:
             self._portal.suspect(paths[0].interface, paths[0].remote.address)
 
     def _portal_found(self, url: str) -> None:
         code = "captive-portal" if url else "captive-portal-unnamed"
-        self._tunnel = self._tunnel.found(Finding(code, finding_text(code, url=url)))
+        self._tell.found(Finding(code, finding_text(code, url=url)))
         self._hint = RoveError(Cause.CAPTIVE_PORTAL, url)
-        self._tell_error(self._hint, final=False)
+        self._tell.error(self._hint)
         self._trying()
 
     def _portal_gone(self) -> None:
         self._portal.dismiss()
-        for code in ("captive-portal", "captive-portal-unnamed"):
-            self._tunnel = self._tunnel.without(code)
+        self._tell.without("captive-portal", "captive-portal-unnamed")
 
     def _portal_opened(self) -> None:
         """What was sent in vain is sent again at once."""
         self._portal_gone()
-        self._step("portal-open", "")
+        self._tell.step("portal-open")
         self._trying()
         self._network_changed.set()
-        if self._engine is not None:
-            with self._accounted():
-                self._engine.again(self._around.clock())
-                self._drive()
+        self._steer(lambda engine, now: engine.again(now))
 
     def _expired(self, spi: bytes, hard: bool) -> None:
         if self._engine is not None:
             self._around.log("info", f"ESP SA {spi.hex()}: {'hard' if hard else 'soft'} packet limit")
-            for info, _ in self._tunnel.children:
+            for info, _ in self._tell.tunnel.children:
                 if spi in (info.spi_in, info.spi_out):
                     self._engine.rekey_child(info.spi_in, self._around.clock())
             self._drive()
@@ -956,92 +853,35 @@ class Connection:
     # --- the host ---
 
     def _apply_host(self) -> None:
-        config = self._host_config()
-        dns = DnsState(tuple(map(str, config.dns_servers)), config.dns_domains)
-        self._tunnel = replace(self._tunnel, dns=dns)
+        config = self._attached.config(self._tell.tunnel.virtual_ips, self._transport)
+        self._tell.set(dns=DnsState(tuple(map(str, config.dns_servers)), config.dns_domains))
         self._do(self._apply(config))
-
-    def _host_config(self) -> HostConfig:
-        """With the data path told what fits, before packets of the new size can come."""
-        networks = tuple(self._networks.values())
-        inner = self._sizing.inner(suites(networks))
-        if self._transport is not None:
-            self._transport.data_path.set_limit(inner)
-        return host_config(self._profile, self._around.index, self._tunnel.virtual_ips, networks, inner)
 
     def _resize(self) -> None:
         """The path carries more, or less."""
-        if self._host_applied and self._networks and self._engine is not None:
-            self._do(self._apply_again(self._host_config()))
-
-    async def _apply_again(self, config: HostConfig) -> None:
-        self._around.log("info", f"path MTU {self._sizing.outer}, in the tunnel {config.mtu}")
-        await self._around.host.apply(config)
+        if self._attached.resizable and self._engine is not None:
+            self._do(self._attached.resize(self._attached.config(self._tell.tunnel.virtual_ips, self._transport)))
 
     async def _apply(self, config: HostConfig) -> None:
-        self._host_applied = True
-        try:
-            findings = await self._around.host.apply(config)
-        except RoveError as error:
-            self._finish(error)
-            return
+        findings = await self._attached.apply(config)       # what goes wrong ends the attempt
         self._was_connected = True
         self._connected_at = self._connected_at or self._around.clock()
         self._deadline.reschedule(None)
-        further = self._tunnel.state is State.CONNECTED     # another CHILD_SA of a tunnel that is up
-        self._change(self._tunnel.found(*findings).to(
-            State.OFFLINE if self._cut_off else State.CONNECTED, time.time()))
+        further = self._tell.tunnel.state is State.CONNECTED     # another CHILD_SA of a tunnel that is up
+        self._tell.found(*findings)
+        self._tell.to(State.OFFLINE if self._cut_off else State.CONNECTED)
         if self._engine is not None:
             self._engine.host_moved(self._around.clock())
             self._drive()
         if not further:
-            self._step("connected", "")
+            self._tell.step("connected")
 
     async def _clean_up(self) -> None:
         self._portal.dismiss()
         self._status.close()
         self._expiry.stop()
         self._agent.cancel()
-        if self._host_applied:
-            try:
-                await self._around.host.remove(self._around.index)
-            except RoveError as error:
-                self._around.log("error", f"the host could not be cleaned: {error}")
+        await self._attached.remove()
         if self._transport is not None:
             transport, self._transport = self._transport, None
             await transport.close()
-
-    # --- telling ---
-
-    def _step(self, what: str, detail: str) -> None:
-        elapsed = self._around.clock() - self._started
-        self._around.log("info", f"{what} {detail}".strip())
-        self._around.event({"kind": "step", "step": what, "detail": detail, "elapsed": round(elapsed, 4)})
-
-    def _change(self, tunnel: Tunnel) -> None:
-        changed = tunnel.state is not self._tunnel.state
-        self._tunnel = tunnel
-        if changed or tunnel.state is State.CONNECTED:
-            self._tell_state()
-
-    def _tell_state(self) -> None:
-        self._around.event({"kind": "state", "state": self.state().to_json()})
-
-    def _tell_error(self, error: RoveError, *, final: bool) -> None:
-        text = error_text(error.cause, error.detail)
-        self._tunnel = replace(self._tunnel, error=text)
-        self._around.log("error" if final else "warning", f"{error.cause.code}: {text.message}")
-        self._say_error(error.cause, text, final=final)
-
-    def _say_error(self, cause: Cause, text: ErrorState, *, final: bool) -> None:
-        self._around.event({"kind": "error", "code": text.code, "stage": text.stage, "message": text.message,
-                            "advice": text.advice, "exit_code": cause.exit_code.value, "final": final})
-
-    def _disconnected(self) -> None:
-        self._change(self._tunnel.to(State.DISCONNECTED, time.time(), path=None, virtual_ips=ike.VirtualIps(),
-                                     dns=DnsState(), spis=(b"", b""), children=(), error=None))
-
-    def _end(self, error: RoveError) -> None:
-        self._change(self._tunnel.to(State.FAILED, time.time(), spis=(b"", b""), children=(),
-                                     error=error_text(error.cause, error.detail)))
-        self._tell_error(error, final=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from client.core.datapath.child_process import Nursery
 from client.core.helper.agents import AgentSession
-from client.core.helper.connection import Connection, Surroundings
+from client.core.helper.connection import Connection
 from client.core.helper.fetch import Fetcher
 from client.core.helper.ladder import Memory
 from client.core.helper.log import LogBook
@@ -15,6 +15,7 @@ from client.core.helper.machine_settings import MachineSettings
 from client.core.helper.owner import Owner
 from client.core.helper.revocation import Revocation
 from client.core.helper.sleep import SleepWatch
+from client.core.helper.surroundings import Surroundings
 from client.core.platform.conventions import MAX_CONNECTIONS, interface_name, mark
 from client.core.platform.host import Host
 from client.core.platform.netmon import NetworkChange, NetworkMonitor
