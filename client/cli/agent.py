@@ -3,8 +3,10 @@
 import argparse
 import asyncio
 import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
+from client.agent.upgrade import is_upgraded, run_anew
 from client.bus.client import RovedNotRunning, VpnClient
 from client.cli.screen import Screen
 from client.cli.session import hosted_agent, prompter_for
@@ -16,16 +18,19 @@ if TYPE_CHECKING:
 
 
 def run_agent(options: argparse.Namespace) -> int:
-    """Until interrupted or ended. A roved that is started anew is served again."""
+    """Until interrupted or ended. A roved that is started anew is served again, after an upgrade by the new agent."""
     from client.agent.harden import harden_process
     harden_process()
     try:
-        return asyncio.run(_serve(options.cache_pin))
+        if asyncio.run(_serve(options.cache_pin)):
+            run_anew(sys.argv[1:])
     except KeyboardInterrupt:
-        return ExitCode.DONE.value
+        pass
+    return ExitCode.DONE.value
 
 
-async def _serve(cache_pin: float) -> int:
+async def _serve(cache_pin: float) -> bool:
+    """Until we are told to end, or (True) are no longer the agent that is installed."""
     from client.agent.smartcard import Smartcards
     from client.agent.token_policy import TokenPolicy
     screen, cards = Screen(), Smartcards(cache_pin)
@@ -41,7 +46,7 @@ async def _serve(cache_pin: float) -> int:
                     first = False
                     policy = TokenPolicy(client, cards, lambda _, words: screen.line(plain(words)))
                     if await _until_gone(client, ended, policy):
-                        return ExitCode.DONE.value
+                        return False
             except RovedNotRunning:
                 if first:
                     raise
@@ -51,9 +56,12 @@ async def _serve(cache_pin: float) -> int:
             await asyncio.wait((back, stop), return_when=asyncio.FIRST_COMPLETED)
             if stop.done():
                 back.cancel()
-                return ExitCode.DONE.value
+                return False
             stop.cancel()
             back.result()
+            if is_upgraded():
+                screen.line("Rove was upgraded: the new agent takes over.")
+                return True
 
 
 async def _until_gone(client: VpnClient, ended: asyncio.Event, policy: "TokenPolicy") -> bool:

@@ -55,6 +55,7 @@ class App(QObject):
         self._prompter: GuiPrompter | None = None
         self._window: MainWindow | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
+        self.successor: list[str] = []      # after an upgrade: the arguments of the tray that takes over
         self._tray = tray
         tray.do, tray.on_open = self.do, self._menu_opens
         self._desktop = Desktop(self._opened, self._action, self._host_changed, self._notice_action)
@@ -183,6 +184,17 @@ class App(QObject):
 
     def finding(self, profile: str, message: str) -> None:
         self._desktop.notify(notices.Notice(profile, profile, message, "rove-attention", urgency=0))
+
+    def upgraded(self) -> bool:
+        """Who had the window open finds it open; who fills in a dialog does so to its end."""
+        dialog = QApplication.activeModalWidget()
+        if isinstance(dialog, QDialog):
+            dialog.finished.connect(self.upgraded)
+            return False
+        shown = self._window is not None and self._window.isVisible()
+        self.successor = ["--background", *(["--action", "open"] if shown else [])]
+        self.quit()
+        return True
 
     # --- prompts.Host ---
 

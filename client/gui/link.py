@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
+from client.agent.upgrade import is_upgraded
 from client.bus.client import CallFailed, RovedNotRunning, VpnClient, VpnEvent
 from client.gui.view.documents import is_active, profile_rows, tunnel_state, tunnel_states
 from client.gui.view.history import History
@@ -38,10 +39,11 @@ class Listener(Protocol):
     def lost(self, profile: str) -> None: ...
     def gateway_says(self, profile: str, words: str) -> None: ...
     def finding(self, profile: str, message: str) -> None: ...
+    def upgraded(self) -> bool: ...         # is it all over here? Else it goes on, for the moment
 
 
 class Link:
-    """``run`` until cancelled. ``known`` and ``histories`` are for reading."""
+    """``run`` until cancelled, or another tray is installed. ``known`` and ``histories`` are for reading."""
 
     def __init__(self, listener: Listener, prompter: "Prompter", roved_uid: int = 0) -> None:
         self.known = Known()
@@ -68,6 +70,8 @@ class Link:
                         except RovedNotRunning as error:
                             self._cut_off(Reach.NOT_RUNNING, str(error))
                             await client.wait_for_roved()
+                            if is_upgraded() and self._listener.upgraded():
+                                return
                             wait = RETRY_FIRST
             except RovedNotRunning as error:
                 self._cut_off(Reach.NOT_RUNNING, str(error))

@@ -59,7 +59,11 @@ def _run(options: argparse.Namespace) -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         loop.add_signal_handler(number, app.quit)
     with loop:
-        return int(loop.run_until_complete(app.run(options.file, options.action)))
+        code = int(loop.run_until_complete(app.run(options.file, options.action)))
+    if app.successor:
+        from client.agent.upgrade import run_anew
+        run_anew(app.successor)
+    return code
 
 
 def _breathe() -> None:

@@ -23,6 +23,10 @@ class Listener:
     def known_changed(self):
         pass
 
+    def upgraded(self):
+        self.said.append(("upgraded",))
+        return True
+
     def __getattr__(self, name):
         return lambda *arguments: self.said.append((name, *arguments))
 
@@ -151,3 +155,20 @@ def test_events_that_are_odd_do_not_deafen(bus):
             await asyncio.to_thread(fake.emit_now, samples.step("roaming", 1.0), state_event(connected()))
             await until(lambda: link.known.tunnel("work") is not None)
         scene(script)
+
+
+def test_after_an_upgrade_the_tray_is_told_to_make_room_for_the_new_one(bus, monkeypatch):
+    """That the file of the running program is gone is tested where there is one: tests/cli/test_agent.py."""
+    monkeypatch.setattr("client.gui.link.is_upgraded", lambda: True)
+
+    async def script(link, listener):
+        with FakeRoved(bus) as fake:
+            ready(fake)
+            await until(lambda: link.known.reach is Reach.READY)
+        await until(lambda: link.known.reach is Reach.NOT_RUNNING)
+        assert ("upgraded",) not in listener.said
+        with FakeRoved(bus) as fake:
+            ready(fake)
+            await until(lambda: ("upgraded",) in listener.said)
+            assert fake.calls == []
+    scene(script)

@@ -5,12 +5,14 @@ import gc
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QLabel, QListWidget, QMenu, QPushButton
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QListWidget, QMenu, QPushButton
 
+from client.gui.app import App
 from client.gui.charts import Throughput, Timeline
 from client.gui.import_dialog import ImportDialog
 from client.gui.report_dialog import ReportDialog
@@ -316,3 +318,18 @@ def test_the_report_is_in_the_menu(window, did):
                 if one.text() == "Create &report …"]
     action.trigger()
     assert did == [Command("report")]
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_after_an_upgrade_who_fills_in_a_dialog_does_so_to_its_end(application, window, shown):
+    window.setVisible(shown)
+    ended = []
+    app = SimpleNamespace(_window=window, successor=[], quit=lambda: ended.append(True))
+    app.upgraded = lambda: App.upgraded(app)
+    dialog = QDialog()
+    dialog.open()
+    assert app.upgraded() is False
+    assert not ended
+    dialog.reject()
+    assert ended
+    assert app.successor == ["--background", *(["--action", "open"] if shown else [])]
