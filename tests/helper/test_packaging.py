@@ -1,6 +1,7 @@
 """What is installed beside roved says the same as the code."""
 
 import configparser
+import importlib.util
 import tomllib
 import xml.etree.ElementTree as ET
 
@@ -61,3 +62,14 @@ def test_activation_and_unit_start_the_same_program():
     assert activation["Exec"] == service["ExecStart"] == "/usr/bin/roved"
     assert service["ExecStopPost"] == "/usr/bin/roved --cleanup"
     assert scripts["roved"] == "client.core.helper.main:main"
+
+
+@pytest.mark.parametrize("users", [None, "/opt/lib"])
+def test_what_a_program_of_ours_starts_does_not_inherit_our_libraries(monkeypatch, users):
+    spec = importlib.util.spec_from_file_location("launch", REPO / "packaging/freeze/launch.py")
+    launch = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(launch)
+    monkeypatch.setattr("os.environ", {"LD_LIBRARY_PATH": "/usr/lib/rove/lib", "_PYI_ARCHIVE_FILE": "rove", "HOME": "/",
+                                       **({"LD_LIBRARY_PATH_ORIG": users} if users else {})})
+    launch.forget_loader()
+    assert launch.os.environ == {"HOME": "/", **({"LD_LIBRARY_PATH": users} if users else {})}
