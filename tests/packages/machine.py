@@ -1,10 +1,13 @@
 """A Debian machine under systemd-nspawn, in a network namespace of the lab's."""
 
+import hashlib
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.lab.shell import LabError
@@ -13,6 +16,14 @@ PACKAGES = ("systemd,systemd-sysv,dbus,polkitd,libpam-systemd,systemd-resolved,i
             "passwd")
 SESSION = "XDG_SEAT=seat0 XDG_SESSION_TYPE=x11 XDG_SESSION_CLASS=user"
 BOOT = 60.0     # s
+# The machine's systemd takes the control group it begins in for the root of all: not the one of this whole machine.
+_CGROUPS = ("/sys/fs/cgroup/systemd", "/sys/fs/cgroup/unified", "/sys/fs/cgroup")
+_APART = f"""
+for top in {' '.join(_CGROUPS)}; do
+    [ ! -e $top/cgroup.procs ] || {{ mkdir -p $top/$0 && echo $$ > $top/$0/cgroup.procs; }}
+done
+exec "$@"
+"""
 # Into the control group of the session, by which logind and polkit know who belongs to it.
 _JOIN = """
 pid=$(systemctl show -p MainPID --value $0-session)
@@ -25,14 +36,15 @@ exec setpriv --reuid=$0 --regid=$0 --init-groups env HOME=/home/$0 XDG_RUNTIME_D
 """
 
 
-def image(suite: str, folder: Path) -> Path:
-    """A fresh installation, made once and copied from then on. Raises LabError."""
-    base = folder / suite
+def image(suite: str, folder: Path, packages: Sequence[str]) -> Path:
+    """A fresh installation with PACKAGES and ``packages``, made once and copied from then on. Raises LabError."""
+    included = f"{PACKAGES},{','.join(packages)}"
+    base = folder / f"{suite}-{hashlib.sha256(included.encode()).hexdigest()[:8]}"
     if not base.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        part = folder / f"{suite}.part"
+        part = base.with_suffix(".part")
         shutil.rmtree(part, ignore_errors=True)
-        done = subprocess.run(["mmdebstrap", "--variant=minbase", f"--include={PACKAGES}", suite, str(part)],
+        done = subprocess.run(["mmdebstrap", "--variant=minbase", f"--include={included}", suite, str(part)],
                               check=False, capture_output=True, text=True)
         if done.returncode:
             raise LabError(f"mmdebstrap {suite} failed:\n{done.stderr[-3000:]}")
@@ -47,6 +59,7 @@ class Machine:
         self._base, self.root, self._space = base, root, space
         self._process: subprocess.Popen[bytes] | None = None
         self._leader = 0
+        self._group = f"rove-{root.name}-{os.getpid()}"
 
     def __enter__(self) -> "Machine":
         shutil.rmtree(self.root, ignore_errors=True)
@@ -55,9 +68,9 @@ class Machine:
             # --register=no: there is no machined here. nspawn takes a network namespace that is given for the host's,
             # and gives away neither CAP_NET_ADMIN nor /proc/sys/net; a machine has them, and a TUN device.
             self._process = subprocess.Popen(
-                ["systemd-nspawn", "--register=no", "--keep-unit", "-q", "-D", str(self.root),
-                 f"--network-namespace-path=/run/netns/{self._space}", "--bind=/dev/net/tun", "--hostname=laptop",
-                 "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN", "-b"],
+                ["sh", "-c", _APART, self._group, "systemd-nspawn", "--register=no", "--keep-unit", "-q", "-D",
+                 str(self.root), f"--network-namespace-path=/run/netns/{self._space}", "--bind=/dev/net/tun",
+                 "--hostname=laptop", "--resolv-conf=off", "--timezone=off", "--capability=CAP_NET_ADMIN", "-b"],
                 env={**os.environ, "SYSTEMD_NSPAWN_API_VFS_WRITABLE": "network"},
                 stdin=subprocess.DEVNULL, stdout=console, stderr=console, start_new_session=True)
         until = time.monotonic() + BOOT
@@ -85,6 +98,10 @@ class Machine:
         self._process.wait()
         self._process = None
         shutil.rmtree(self.root, ignore_errors=True)
+        for top in _CGROUPS:
+            for group in sorted(Path(top, self._group).glob("**/"), reverse=True):
+                with suppress(OSError):         # whose last process is just being reaped
+                    group.rmdir()
 
     def run(self, *argv: str, check: bool = True, stdin: str | None = None, timeout: float = 120.0) -> str:
         """As root → stdout and stderr. Raises LabError."""
