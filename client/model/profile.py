@@ -16,6 +16,8 @@ from typing import Any
 from client.model.pkcs11_uri import UriError, is_pkcs11_uri, parse_pkcs11_uri
 
 VERSION = 1
+# A parsed profile of version n → the same of n + 1. Files stay as they were written: one can go back to an older Rove.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 MAX_BYTES = 256 * 1024
 MAX_CHILDREN = 16        # CHILD_SAs of one profile
 MAX_DOTS = 512           # in one line: tomllib needs time and memory with the square of a dotted key's parts
@@ -209,7 +211,7 @@ def parse_profile(text: str) -> Profile:
 
 def profile_from_dict(tree: Mapping[str, Any]) -> Profile:
     """The parsed TOML → Profile. Raises ProfileError."""
-    values = _checked(tree)
+    values = _checked(_migrated(tree))
     gateway = Gateway(values["gateway.address"], values["gateway.identity"] or values["gateway.address"][0],
                       _trust_with_pin(tree, values), values["gateway.pin"], values["gateway.revocation"])
     user = _user(values)
@@ -533,7 +535,7 @@ def _later(neutral: Any) -> Callable[[Any], Any]:
 _REQUIRED = object()
 # key → (check, default). docs/profiles.md explains each to users.
 KEYS: dict[str, tuple[Callable[[Any], Any], Any]] = {
-    "version": (_later(VERSION), VERSION),
+    "version": (_later(VERSION), VERSION),      # after _migrated
     "name": (check_name, _REQUIRED),
     "gateway.address": (_hosts, _REQUIRED),
     "gateway.identity": (_text, ""),
@@ -577,6 +579,18 @@ CHILD_KEYS: dict[str, Callable[[Any], Any]] = {
     "child_lifetime": _duration(10, 7 * 86400),
 }
 _SECTIONS = {key.split(".")[0] for key in KEYS if "." in key}
+
+
+def _migrated(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """As this version has it. Raises ProfileError for one that it does not know, before a key can be strange to it."""
+    version, current = tree.get("version", 1), dict(tree)
+    if type(version) is not int or version < 1:
+        raise ProfileError("version: must be a whole number from 1")
+    if version > VERSION:
+        raise ProfileError(f"version: the profile is of a newer Rove; this one reads versions up to {VERSION}")
+    for step in range(version, VERSION):
+        current = MIGRATIONS[step](current)
+    return {**current, "version": VERSION}
 
 
 def _checked(tree: Mapping[str, Any]) -> dict[str, Any]:

@@ -216,3 +216,23 @@ def test_what_a_new_login_cannot_be(key, value):
     tree = {"name": "work", "gateway": {"address": "g"}, "user": {"auth": "psk", "identity": "a"}, "ike": {key: value}}
     with pytest.raises(ProfileError, match=rf"^ike\.{key}"):
         profile_from_dict(tree)
+
+
+@pytest.mark.parametrize(("version", "words"), [
+    (2, "of a newer Rove"), (10**30, "of a newer Rove"), (0, "whole number"), (True, "whole number"),
+    ("1", "whole number"), (1.0, "whole number")])
+def test_a_version_that_is_not_known_is_said_before_any_key_of_it(version, words):
+    with pytest.raises(ProfileError, match=f"^version: .*{words}"):
+        profile_from_dict({**BASE, "version": version, "of_another_time": {}})
+
+
+def test_an_older_profile_is_read_step_by_step(monkeypatch):
+    monkeypatch.setattr("client.model.profile.VERSION", 3)
+    monkeypatch.setitem(KEYS, "version", (lambda value: value, 3))
+    monkeypatch.setattr("client.model.profile.MIGRATIONS", {
+        1: lambda tree: {**{key: value for key, value in tree.items() if key != "label"}, "called": tree["label"]},
+        2: lambda tree: {**{key: value for key, value in tree.items() if key != "called"}, "name": tree["called"]}})
+    nameless = {key: value for key, value in BASE.items() if key != "name"}
+    for older in ({"label": "work"}, {"version": 1, "label": "work"}, {"version": 2, "called": "work"},
+                  {"version": 3, "name": "work"}):
+        assert profile_from_dict({**nameless, **older}).name == "work"
