@@ -68,7 +68,8 @@ class TokenPolicy:
                 continue
             self._stirred.clear()       # nothing to poll for: nobody wakes an idle computer
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stirred.wait(), max(due - loop.time(), 0.0))
+                async with asyncio.timeout_at(due):     # Python 3.11's wait_for may swallow being cancelled
+                    await self._stirred.wait()
 
     async def look(self) -> None:
         """Once: who is there, and what follows from that."""

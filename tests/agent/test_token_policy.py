@@ -181,3 +181,15 @@ def test_profiles_that_cannot_be_read_change_nothing(card: Card) -> None:
         await looks(policy, roved)
         assert roved.asked == [("connect", "work")]
     run(roved, scenario)
+
+
+def test_it_ends_when_told_to_also_while_a_state_has_just_changed() -> None:
+    """roved's last words and its end come together: who hosts us waits for our end, and then for roved's return."""
+    async def scenario(policy: TokenPolicy, _said: list[str]) -> None:
+        running = asyncio.ensure_future(policy.run())
+        await asyncio.sleep(0.05)
+        policy.heard(VpnEvent("state", "work", "", {"state": {"name": "work", "state": "connected"}}))
+        running.cancel()
+        await asyncio.wait({running}, timeout=1)
+        assert running.cancelled()
+    run(Roved(work={"user": {"auth": "psk"}}), scenario)

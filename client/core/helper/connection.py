@@ -320,7 +320,8 @@ class Connection:
             self._network_changed.clear()
         wait = None if offline else self._back_off.wait(cause, now)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._network_changed.wait(), wait)
+            async with asyncio.timeout(wait):
+                await self._network_changed.wait()
             self._back_off.begin_anew()
 
     def _trying(self) -> None:
