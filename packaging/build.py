@@ -13,12 +13,14 @@ into its own environment below build/.
 import argparse
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import textwrap
 import zipfile
@@ -159,11 +161,24 @@ def distributions(out: Path) -> None:
     run(VENV / "bin/python", "-m", "build", "--no-isolation", "--outdir", WORK / "distributions", source)
     made = sorted((WORK / "distributions").iterdir())
     for path in made:
+        if path.suffix == ".gz":
+            still(path)
         shutil.copy(path, out)
     wheel = next(path for path in made if path.suffix == ".whl")
     if not any("/_tls." in name and name.endswith(".so") for name in zipfile.ZipFile(wheel).namelist()):
         sys.exit("the TLS engine was not built: is cargo there?")      # optional for pip, not for a package
     run(VENV / "bin/pip", "install", "-q", "--disable-pip-version-check", "--no-deps", wheel)
+
+
+def still(archive: Path) -> None:
+    """setuptools gives folders and what it makes itself the time of the build."""
+    at = int(os.environ["SOURCE_DATE_EPOCH"])
+    packed = io.BytesIO()
+    with tarfile.open(archive) as source, tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as target:
+        for member in sorted(source.getmembers(), key=lambda member: member.name):
+            member.mtime, member.pax_headers = at, {}
+            target.addfile(member, source.extractfile(member) if member.isfile() else None)
+    archive.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
 
 
 def freeze() -> Path:
@@ -172,6 +187,9 @@ def freeze() -> Path:
         HERE / "freeze/rove.spec", cwd=WORK)
     tree = WORK / "tree/rove"
     untie(tree / "lib")
+    for path in (tree / "lib").glob("*.dist-info/*"):
+        if path.name in ("direct_url.json", "RECORD", "INSTALLER", "REQUESTED"):    # pip's own: from where, and when
+            path.unlink()
     licenses(tree / "licenses")
     settle(tree)
     return tree
