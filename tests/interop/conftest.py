@@ -4,7 +4,6 @@ Without root or the lab's packages the tests fail and say what to install; ``-m 
 """
 
 import compileall
-import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,6 @@ from tests.lab.rove import Roved
 
 _HERE = Path(__file__).parent
 _BORROWED = pytest.StashKey[list[Lab]]()
-
-# A job in the background ignores SIGINT, and so would every program that it starts.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)
