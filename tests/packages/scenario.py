@@ -99,7 +99,7 @@ class Scenario(Steps):
         machine.user("rove", "disconnect", WORK)
         for name in WAYS:
             machine.user("rove", "import", f"/home/alice/{name}.toml")
-            said = self._connect(name, profiles.secrets(name) if name != "crl" else profiles.secrets("mschap"))
+            said = self._connect(name, profiles.secrets(name))
             self._say(f"connected by {name}", f"Connected to {name}" in said, said)
             self._traffic("… and carries traffic")
             machine.user("rove", "disconnect", name)

@@ -3,9 +3,9 @@
 import re
 import shutil
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from tests.lab import plan, profiles
@@ -17,7 +17,7 @@ WORK = "work"
 BACK = 30.0     # s for a tunnel to come back by itself
 
 
-class Steps:
+class Steps(ABC):
     TITLE: ClassVar[str]
     NEEDS: ClassVar[tuple[str, ...]] = ()       # Debian packages, besides what ours depend on
 
@@ -27,9 +27,9 @@ class Steps:
         self._pictures = pictures
         self._met = True
 
+    @abstractmethod
     def run(self) -> bool:
         """Whether everything held. Raises LabError where it cannot go on."""
-        raise NotImplementedError
 
     def _prepare(self) -> None:
         """Accounts, and name servers for resolved: what a machine has before anybody thinks of a VPN."""
@@ -60,8 +60,9 @@ class Steps:
         (machine.root / path).write_text(text)
         machine.run("chown", "alice:alice", f"/{path}")
 
-    def _connect(self, name: str, secrets: Mapping[str, str] = MappingProxyType({})) -> str:
+    def _connect(self, name: str, secrets: Mapping[str, str] | None = None) -> str:
         """``secrets`` as of ``profiles.secrets``. → the last line that is said."""
+        secrets = secrets or {}
         words = ["rove", "connect", name, "--timeout", "20", *(word for option in secrets for word in (option, "0"))]
         said = self._machine.user(*words, check=False, stdin="".join(f"{line}\n" for line in secrets.values()))
         return said.strip().splitlines()[-1] if said.strip() else "it said nothing"
