@@ -171,12 +171,15 @@ def distributions(out: Path) -> None:
 
 
 def still(archive: Path) -> None:
-    """setuptools gives folders and what it makes itself the time of the build."""
+    """setuptools gives folders and what it makes itself the time of the build, and all the builder's name and umask."""
     at = int(os.environ["SOURCE_DATE_EPOCH"])
     packed = io.BytesIO()
     with tarfile.open(archive) as source, tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as target:
         for member in sorted(source.getmembers(), key=lambda member: member.name):
             member.mtime, member.pax_headers = at, {}
+            member.uid = member.gid = 0
+            member.uname = member.gname = ""
+            member.mode = 0o755 if member.isdir() or member.mode & 0o100 else 0o644
             target.addfile(member, source.extractfile(member) if member.isfile() else None)
     archive.write_bytes(gzip.compress(packed.getvalue(), mtime=0))
 

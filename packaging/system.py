@@ -31,7 +31,6 @@ DEBIAN = {      # soname → package
 class Borrowed:
     """A library of the builder's Debian, in the packages."""
 
-    name: str
     package: str
     version: str
     license: Path
@@ -65,7 +64,7 @@ def borrowed(folder: Path) -> list[Borrowed]:
         if path.name.startswith(PYTHONS) and not path.name.startswith("libpython"):
             owner = _dpkg("-S", f"*/x86_64-linux-gnu/{path.name}").splitlines()[0].partition(":")[0]
             version = _dpkg("-W", "-f", "${Version}\n", owner).splitlines()[0]
-            found[owner] = Borrowed(path.name, owner, version, Path(f"/usr/share/doc/{owner}/copyright"))
+            found[owner] = Borrowed(owner, version, Path(f"/usr/share/doc/{owner}/copyright"))
     return list(found.values())
 
 
